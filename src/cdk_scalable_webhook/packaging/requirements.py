@@ -16,6 +16,7 @@ from typing import Any
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _NAMED = re.compile(rf"({_NAME})(?:\s*\[([A-Za-z0-9._,\s-]*)\])?")
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)*)(\.\*)?(?:[-_.]?(?:a|b|c|rc|alpha|beta|pre|post|dev)\d*)*", re.IGNORECASE)
+_AT_LEAST = re.compile(r">=\s*(\d+(?:\.\d+)*)")
 _OLD_NAMES = {"python_implementation": "platform_python_implementation"}
 _OPERATORS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
@@ -37,9 +38,10 @@ class Requirement:
     marker: str = ""
 
     def holds_from(self, version: str) -> bool:
-        """Check whether it is met by this version and by all later ones."""
+        """Check whether it is met by this version and by all later ones. If it is not simple, it may not be."""
         limits = [limit.strip() for limit in self.versions.strip("() ").split(",") if limit.strip()]
-        return all(limit.startswith(">=") and _compare(ast.GtE(), version, limit[2:].strip()) for limit in limits)
+        least = [_AT_LEAST.fullmatch(limit) for limit in limits]
+        return all(each is not None and _compare(ast.GtE(), version, each[1]) for each in least)
 
     def holds(self, environment: Mapping[str, str], extras: frozenset[str]) -> bool:
         """Check whether it is required in an environment, by a package with these extras.

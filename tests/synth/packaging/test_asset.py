@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 from aws_cdk import App, Stack, Stage
 from aws_cdk.assertions import Template
+from hypothesis import given
+from hypothesis import strategies as st
 from packaging.markers import Marker, default_environment
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as PackagingRequirement
+from packaging.version import Version
 
 from cdk_scalable_webhook import RuntimeLayer, ScalableWebhook, Sink, Source
 from cdk_scalable_webhook.packaging import requirements
@@ -264,6 +267,7 @@ class TestEditable:
 class TestFiles:
     def test_only_version_and_plugins_of_the_metadata_are_packed(self, site: Path) -> None:
         plugins = "[companylib.rates]\nday = companylib.prices:PRICE\n"
+        page = "Metadata-Version: 2.1\nName: companylib\nVersion: 1.0\n\n# The page for PyPI\n\nWith its text.\n"
         install(
             site,
             {
@@ -273,12 +277,14 @@ class TestFiles:
                 "single.py": "",
                 ".gitignore": "*",
             },
-            described={"entry_points.txt": plugins, "INSTALLER": "pip", "REQUESTED": ""},
+            described={"entry_points.txt": plugins, "INSTALLER": "pip", "REQUESTED": "", "METADATA": page},
             listed=["../../bin/prices", "/etc/prices.conf", "companylib/__pycache__/prices.cpython-311.pyc"],
         )
         info = "companylib-1.0.dist-info"
         named = {*FILES, "companylib/model.pth", "single.py", f"{info}/METADATA", f"{info}/entry_points.txt"}
-        assert set(archive(["companylib"])) == named
+        found = archive(["companylib"])
+        assert set(found) == named
+        assert found[f"{info}/METADATA"] == "Metadata-Version: 2.1\nName: companylib\nVersion: 1.0\n"
         program = (
             "from importlib import metadata as m; (p,) = m.entry_points(group='companylib.rates'); print(p.load())"
         )
@@ -388,6 +394,57 @@ class TestRequired:
         monkeypatch.setattr(sys, "path", [str(site)])
         assert set(archive(["companylib"])) == {*FILES, "companylib-1.0.dist-info/METADATA"}
 
+    @pytest.mark.parametrize(
+        ("requirement", "there"),
+        [
+            ("python-dateutil", False),
+            ("python-dateutil>=2.8.2", False),
+            ("python-dateutil (>=2.1)", False),
+            ("Python.Dateutil >= 2.8 ; python_version > '3'", False),
+            ("six>=1.5", False),
+            ("python-dateutil>=2.9", True),  # Lambda may have 2.8.2
+            ("python-dateutil>2.8.2", True),
+            ("python-dateutil<3,>=2.8.2", True),  # Lambda may have 3 one day
+            ("python-dateutil==2.9.0.post0", True),
+            ("python-dateutil~=2.8", True),
+            ("python-dateutil!=2.8.1", True),
+            ("python-dateutil @ https://example.com/a.whl", True),
+            ("urllib3[h2]>=1.26", True),
+        ],
+    )
+    def test_what_lambdas_python_has_and_will_have_is_not_packed(
+        self, requirement: str, there: bool, site: Path
+    ) -> None:
+        install(site, FILES, requires=[requirement])
+        found = archive(["companylib"])
+        assert bool({"dateutil/__init__.py", "six.py", "urllib3/__init__.py"} & set(found)) is there
+
+    def test_a_package_of_lambdas_that_is_named_is_packed(self, site: Path) -> None:
+        install(site, FILES, requires=["python-dateutil>=2.8.2"])
+        assert {"dateutil/__init__.py", "companylib/__init__.py"} <= set(archive(["companylib", "python-dateutil"]))
+
+    @given(
+        limits=st.lists(
+            st.tuples(
+                st.sampled_from(["<", "<=", ">", ">=", "==", "!=", "~=", "==="]),
+                st.sampled_from(["1.0", "2.8", "2.8.2", "2.8.2.post1", "2.9rc1", "2.9.0.post0", "3", "1!2"]),
+            ),
+            max_size=3,
+        ),
+        version=st.sampled_from(["1.0", "2.8.2", "2.9"]),
+    )
+    def test_a_version_that_meets_a_requirement_from_then_on_does_so_by_the_reference(
+        self, limits: list[tuple[str, str]], version: str
+    ) -> None:
+        text = ",".join(operator + limit for operator, limit in limits)
+        try:
+            reference = PackagingRequirement(f"other {text}").specifier
+        except InvalidRequirement:
+            return
+        if requirements.read(f"other {text}").holds_from(version):
+            later = [Version(each) for each in (version, "2.9.1", "3.1", "99")]
+            assert all(reference.contains(each) for each in later)
+
     @pytest.mark.parametrize("name", ["orders>=2", "orders == 2", " orders", "orders ", "a b", "", "-", "a[b", "./a"])
     def test_an_invalid_package_name_is_rejected(self, name: str) -> None:
         with pytest.raises(ValueError, match=r"must be names of Python packages, got '.*'; for example 'httpx'"):
@@ -475,8 +532,8 @@ class TestCode:
             sink = Sink.python(".", "orders.handle")
             ScalableWebhook(stack, "Webhook", sink=sink, source=Source.custom(".", "orders.handle"))
             app.synth()
-            # The same for publisher and consumer, in this run and in earlier ones.
-            assert len(list(Path(where).glob("asset.*"))) == 1
+            # One for the publisher and one for the consumer, the same in this run and in earlier ones.
+            assert len(list(Path(where).glob("asset.*"))) == 2
             write(tmp_path, {f".venv/{run}.py": "", f"__pycache__/{run}.pyc": ""})
 
     def test_a_link_is_packed_as_its_target(self, tmp_path: Path) -> None:
