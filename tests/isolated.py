@@ -21,7 +21,7 @@ def lambdas_packages(folder: Path) -> Path:
 def run(
     program: str, *path: Path, stdin: str = "", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program with these folders in Python's path beside the standard library."""
+    """Run a program with these folders in Python's path, next to the standard library."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH")}
     start = f"import sys; sys.path[:0] = {[str(folder) for folder in path]!r}\n"
     return subprocess.run(

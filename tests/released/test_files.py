@@ -99,8 +99,8 @@ def test_a_wheel_that_is_not_the_source_is_rejected(
     [
         ("webhook_runtime/py.typed", r"lacks \*/py.typed"),
         (".vtl", r"lacks cdk_scalable_webhook/endpoint/mapping/\*.vtl"),
-        (".sql", r"lacks webhook_runtime/contract/\*.sql"),
-        (".pem", r"lacks webhook_runtime/sinks/\*.pem"),
+        ("rds-classes.json", r"lacks webhook_runtime/contract/\*.json"),
+        (".pem", r"lacks webhook_runtime/contract/\*.pem"),
         ("webhook_runtime/sinks/", r"lacks webhook_runtime/sinks/\[!_\]\*.py"),
     ],
 )

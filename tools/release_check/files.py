@@ -23,9 +23,8 @@ _BIN = Path(sys.executable).parent
 _NEEDED = {
     "sinks": "webhook_runtime/sinks/[!_]*.py",
     "templates of the direct integration": "cdk_scalable_webhook/endpoint/mapping/*.vtl",
-    "tables": "webhook_runtime/contract/*.sql",
     "memory of RDS's classes": "webhook_runtime/contract/*.json",
-    "bundle of authorities": "webhook_runtime/sinks/*.pem",
+    "bundle of authorities": "webhook_runtime/contract/*.pem",
     "prices": "scalable_webhook_cli/plan/*.json",
     "events of providers": "scalable_webhook_cli/samples/*.json",
     "app of the conformance cases": "scalable_webhook_cli/conformance/app/cdk.json",

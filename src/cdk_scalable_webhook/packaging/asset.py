@@ -24,7 +24,7 @@ _RUNTIME = Path(__file__).parents[2] / "webhook_runtime"
 # The modules that code of a user may import. API.md has them.
 _PUBLIC = ("webhook_runtime", "webhook_runtime.testing")
 
-# What scramp asks asn1crypto for, `sinks/asn1.py` answers. Another version may ask for more.
+# `sinks/asn1.py` answers all that this version of scramp asks asn1crypto for. Another one may ask for more.
 _STOOD_IN = {("scramp", "1.5.0"): "asn1crypto"}
 
 # The files of an asset by their names: each is a path or the content.
@@ -50,7 +50,7 @@ def packed(
         code: The user's code: folders, without files that are never code of a function, and single files.
         files: The user's files, by their names in the archive.
         handler: The handler in ``webhook_runtime.handlers``. None: the user's own, which may import what is public.
-        certificate_regions: The regions whose authorities a database may be certified by. None: all.
+        certificate_regions: The regions whose certificate authorities may have certified a database. None: all.
         root: The folder of the archive that Python imports from.
 
     Raises:

@@ -22,12 +22,12 @@ def region_of(host: str) -> str | None:
 
 
 def authorities_of(region: str) -> str:
-    """Return the certificates of the authorities of a region, or an empty text if they are not known."""
+    """Return the certificate authorities of a region, or an empty text if they are not known."""
     named = BUNDLE.read_text().split("\n\n")
     return "\n\n".join(each for each in named if each.startswith(f"# Amazon RDS {region} Root CA "))
 
 
 def rds_authorities(host: str) -> str:
-    """Return the certificates of the authorities to trust for this host, or an empty text for those of the system."""
+    """Return the certificate authorities to trust for this host, or an empty text for those of the system."""
     region = region_of(host)
     return "" if region is None else authorities_of(region)

@@ -1,6 +1,6 @@
 """A stand-in for asn1crypto, of which a login to Postgres needs one thing: the hash that a certificate is signed with.
 
-Over TLS the login is bound to a digest of the server's certificate by that hash, so that nobody in between can pass it
+Over TLS the login is bound to a digest of the server's certificate by that hash, so that no one in between can pass it
 on. asn1crypto would be half of the asset, and two thirds of the time in which a cold start imports the driver.
 https://www.rfc-editor.org/rfc/rfc5929#section-4.1
 """
@@ -48,7 +48,7 @@ class Certificate:
         return _SIGNED_WITH[self._algorithm]
 
     def _of_parameters(self) -> str:
-        """Return the hash that stands beside the algorithm. https://www.rfc-editor.org/rfc/rfc4055#section-3.1"""
+        """Return the hash that stands next to the algorithm. https://www.rfc-editor.org/rfc/rfc4055#section-3.1"""
         named = [content for part in self._parameters for tag, content in _elements(part) if tag == 0xA0]
         if not named:
             return "sha1"

@@ -160,7 +160,7 @@ def test_functions_with_the_same_modules_share_an_asset_in_any_order(tmp_path: P
     assert len(made[0]) == 3  # publisher, consumer and breaker
 
 
-# What a function imports while it runs.
+# The imports of a function while it runs.
 
 
 class Aws(Quiet):
