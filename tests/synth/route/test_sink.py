@@ -1,14 +1,12 @@
 """The effect of each sink on the stack: the place, the permissions and the asset of the consumer."""
 
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, Environment, Stack
+from aws_cdk import App, CfnParameter, Duration, Environment, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
@@ -23,6 +21,9 @@ from cdk_scalable_webhook import (
     ScalableWebhook,
     Sink,
 )
+from webhook_runtime.contract import authorities
+
+from ... import isolated
 
 POSTGRES = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)
 MYSQL = rds.DatabaseInstanceEngine.mysql(version=rds.MysqlEngineVersion.VER_8_0)
@@ -63,6 +64,36 @@ def packed(stack: Stack, name: str = "WebhookConsumer") -> Path:
         if id.startswith(name) and "aws:asset:path" in resource.get("Metadata", {}):
             return Path(assembly.directory, resource["Metadata"]["aws:asset:path"])
     raise AssertionError(f"{name} has no asset")
+
+
+def a_database(kind: str, stack: Stack) -> Sink:
+    """Return a sink for a database of this kind, or of this host."""
+    vpc = ec2.Vpc(stack, "Vpc", max_azs=1)
+    secret = secretsmanager.Secret(stack, "Secret")
+    given: dict[str, Any] = {"database_name": "d", "secret": secret}
+    match kind:
+        case "cluster":
+            writer = rds.ClusterInstance.serverless_v2("Writer")
+            return Sink.postgres(rds.DatabaseCluster(stack, "Aurora", engine=AURORA, writer=writer, vpc=vpc), **given)
+        case "a host that only deployment knows":
+            return Sink.postgres(host=CfnParameter(stack, "Host").value_as_string, **given)
+        case "instance" | "proxy" | "without TLS" | "with ca_certificates":
+            instance = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=vpc)
+            if kind == "proxy":
+                return Sink.postgres(instance.add_proxy("Proxy", secrets=[secret], vpc=vpc), vpc=vpc, **given)
+            own = __file__ if kind == "with ca_certificates" else None
+            return Sink.postgres(instance, tls=kind != "without TLS", ca_certificates=own, **given)
+    if kind.startswith("imported "):
+        imported = rds.DatabaseInstance.from_database_instance_attributes(
+            stack,
+            "Imported",
+            instance_endpoint_address=kind.removeprefix("imported "),
+            instance_identifier="db",
+            port=5432,
+            security_groups=[],
+        )
+        return Sink.postgres(imported, vpc=vpc, **given)
+    return Sink.postgres(host=kind, **given)
 
 
 def statements(template: Template, role: str = "WebhookConsumerRole") -> list[dict[str, Any]]:
@@ -120,16 +151,17 @@ class TestDatabase:
         assert "webhook_runtime" in names
         assert ("pg8000" in names, "pymysql" in names) == (make is Sink.postgres, make is Sink.mysql)
 
-    def test_the_asset_runs_without_other_packages_and_has_no_superfluous_files(self, stack: Stack) -> None:
+    def test_the_asset_runs_without_other_packages_and_has_no_superfluous_files(
+        self, stack: Stack, tmp_path: Path
+    ) -> None:
         secret = secretsmanager.Secret(stack, "Secret")
         ScalableWebhook(stack, "Webhook", sink=Sink.postgres(host="db", database_name="d", secret=secret))
         asset = packed(stack)
-        code = f"import sys; sys.path[:] = [p for p in sys.path if 'site-packages' not in p] + [{str(asset)!r}]"
-        check = "import pg8000.native; print(pg8000.native.__file__)"
-        run = subprocess.run(
-            [sys.executable, "-B", "-S", "-c", f"{code}; {check}"], capture_output=True, text=True, check=False
-        )
+        check = "import webhook_runtime.sinks.postgres as sink; print(sink.pg8000.native.__file__)"
+        run = isolated.run(check, asset, isolated.lambdas_packages(tmp_path / "lambda"))
         assert run.stdout.startswith(str(asset)), run.stderr
+        modules = {path.name for path in asset.iterdir() if not path.name.endswith(".dist-info")}
+        assert modules == {"webhook_runtime", "pg8000", "scramp"}
         assert not [path for path in asset.rglob("*") if path.suffix == ".pyc" or path.name in ("RECORD", "testing.py")]
 
     def test_a_cluster_is_reached_at_the_endpoint_of_its_writer(self, stack: Stack, vpc: ec2.Vpc) -> None:
@@ -255,6 +287,46 @@ class TestDatabase:
             "Elsewhere": Sink.postgres(host="db.example.com", database_name="d", secret=database.secret),
         }.items():
             ScalableWebhook(stack, name, sink=sink)
+
+    def test_a_known_host_in_a_region_without_packed_certificates_needs_ca_certificates(self, stack: Stack) -> None:
+        host = "orders.abc123.cn-north-1.rds.amazonaws.com.cn"
+        sink = Sink.postgres(host=host, database_name="d", secret=secretsmanager.Secret(stack, "Secret"))
+        with pytest.raises(
+            ValueError, match=r"^ca_certificates must be given for a database in cn-north-1, got none; "
+        ):
+            ScalableWebhook(stack, "Webhook", sink=sink)
+
+    @pytest.mark.parametrize(
+        ("kind", "region", "packed_regions"),
+        [
+            ("instance", "eu-west-1", {"eu-west-1"}),
+            ("cluster", "eu-west-1", {"eu-west-1"}),
+            ("instance", None, None),
+            ("proxy", "eu-west-1", set()),
+            ("proxy", None, set()),
+            ("without TLS", None, set()),
+            ("with ca_certificates", None, set()),
+            ("orders.abc123.eu-west-1.rds.amazonaws.com", None, {"eu-west-1"}),
+            ("orders.abc123.eu-west-1.rds.amazonaws.com", "us-east-1", {"eu-west-1"}),
+            ("imported orders.abc123.eu-west-1.rds.amazonaws.com", None, {"eu-west-1"}),
+            ("db.example.com", "eu-west-1", set()),
+            ("orders.proxy-abc123.eu-west-1.rds.amazonaws.com", None, set()),
+            ("a host that only deployment knows", "eu-west-1", None),
+        ],
+    )
+    def test_a_function_has_the_certificates_of_the_regions_in_which_its_database_may_be(
+        self, kind: str, region: str | None, packed_regions: set[str] | None
+    ) -> None:
+        stack = Stack(
+            App(context={"aws:cdk:enable-asset-metadata": True}),
+            "Stack",
+            env=Environment(account="1" * 12, region=region),
+        )
+        ScalableWebhook(stack, "Webhook", sink=a_database(kind, stack))
+        (bundle,) = packed(stack).rglob(authorities.BUNDLE.name)
+        whole = authorities.BUNDLE.read_text()
+        wanted = [whole] if packed_regions is None else [authorities.authorities_of(each) for each in packed_regions]
+        assert bundle.read_text() == "".join(wanted)
 
     @pytest.mark.parametrize("region", ["us-east-1", "eu-central-2", None])
     def test_a_region_with_packed_certificates_or_an_unknown_region_needs_none(self, region: str | None) -> None:
