@@ -80,6 +80,7 @@ MYPY = {
                 "jsonschema",
                 "ministack.*",
                 "pg8000.*",
+                "scramp.*",
                 "twilio.*",
                 "yaml",
             ],

@@ -13,7 +13,7 @@ from ..synth.test_two_worlds import HANDLERS
 from .test_costs import PAGE
 
 DRIVERS = {"postgres": ["pg8000"], "mysql": ["PyMySQL"]}
-ROWS = {
+ROWS: dict[str | None, str] = {
     "publisher": "publisher",
     "breaker": "circuit breaker",
     **{sink: f"consumer of `Sink.{sink}()`" for sink in HANDLERS if sink not in ("publisher", "breaker")},

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -34,9 +35,9 @@ P256 = ec.generate_private_key(ec.SECP256R1())
 HASHES: list[Any] = [hashes.SHA224(), hashes.SHA256(), hashes.SHA384(), hashes.SHA512()]
 
 
-def certificate(key: Any, algorithm: Any, pss: Any = None, **names: str) -> x509.Certificate:
+def certificate(key: Any, algorithm: Any, pss: Any = None, *, named: str = "localhost") -> x509.Certificate:
     """Create a certificate of localhost that is signed by itself with this algorithm."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names.get("named", "localhost"))])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, named)])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
@@ -45,18 +46,18 @@ def certificate(key: Any, algorithm: Any, pss: Any = None, **names: str) -> x509
     return builder.sign(key, algorithm, rsa_padding=pss)
 
 
-SIGNED: dict[str, Callable[[], x509.Certificate]] = {
-    **{f"RSA {each.name}": lambda each=each: certificate(RSA, each) for each in HASHES},
-    **{f"RSA-PSS {each.name}": lambda each=each: certificate(RSA, each, pss(each)) for each in HASHES},
-    **{f"ECDSA {each.name}": lambda each=each: certificate(P256, each) for each in HASHES},
-    "Ed25519": lambda: certificate(ed25519.Ed25519PrivateKey.generate(), None),
-    "Ed448": lambda: certificate(ed448.Ed448PrivateKey.generate(), None),
-    "a long name": lambda: certificate(P256, hashes.SHA384(), named="n" * 60),
-}
-
-
 def pss(algorithm: hashes.HashAlgorithm) -> padding.PSS:
     return padding.PSS(padding.MGF1(algorithm), padding.PSS.DIGEST_LENGTH)
+
+
+SIGNED: dict[str, Callable[[], x509.Certificate]] = {
+    **{f"RSA {each.name}": partial(certificate, RSA, each) for each in HASHES},
+    **{f"RSA-PSS {each.name}": partial(certificate, RSA, each, pss(each)) for each in HASHES},
+    **{f"ECDSA {each.name}": partial(certificate, P256, each) for each in HASHES},
+    "Ed25519": partial(certificate, ed25519.Ed25519PrivateKey.generate(), None),
+    "Ed448": partial(certificate, ed448.Ed448PrivateKey.generate(), None),
+    "a long name": partial(certificate, P256, hashes.SHA384(), named="n" * 60),
+}
 
 
 def bound(encoded: bytes) -> bytes | None:
