@@ -10,7 +10,6 @@ import runpy
 import shutil
 import sys
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -146,7 +145,7 @@ def messages() -> list[dict[str, Any]]:
             headers=[("Content-Type", "application/json"), ("X-Twice", "1"), ("X-Twice", "2")],
             received_at=datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC),
         )
-        webhook = replace(webhook, request_id="request-1", message_id="message-1")
+        webhook = webhook._replace(request_id="request-1", message_id="message-1")
         payload_key = f"{limits.QUEUED}{key}" if key else None
         (record,) = testing.sqs_event(webhook)["Records"]
         record["body"], record["messageAttributes"][message.ATTRIBUTE]["stringValue"] = message.write(

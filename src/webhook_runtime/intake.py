@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from webhook_runtime.batch import Batch, Done, Message, Pending
@@ -134,6 +133,6 @@ def _admitted(sources: "Sources", webhook: Webhook, queued_at: float) -> Webhook
         if other is None:
             raise
         try:
-            return sources.admit(replace(webhook, body=other), queued_at)
+            return sources.admit(webhook._replace(body=other), queued_at)
         except Unverified:
             raise rejection from None

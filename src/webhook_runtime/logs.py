@@ -39,8 +39,8 @@ class _JsonLines(logging.Formatter):
 
 
 # Invisible characters, halves of surrogate pairs, control characters of terminals, and line ends. JSON escapes the
-# rest.
-_NOT_SHOWN = re.compile(f"[\x7f-\x9f\u2028\u2029\ud800-\udfff{NOT_SEEN}]")
+# rest. It is compiled when a text needs it: most are ASCII.
+_NOT_SHOWN = f"[\x7f-\x9f\u2028\u2029\ud800-\udfff{NOT_SEEN}]"
 
 
 class _Shown(logging.Filter):
@@ -100,7 +100,10 @@ def _said(error: BaseException | None) -> str | None:
 
 
 def _shown(text: str) -> str:
-    return _NOT_SHOWN.sub(lambda found: found[0].encode("ascii", "backslashreplace").decode(), text)
+    # Of the class, since a subclass of a user's may say anything.
+    if str.isascii(text) and str.find(text, "\x7f") < 0:
+        return text
+    return re.sub(_NOT_SHOWN, lambda found: found[0].encode("ascii", "backslashreplace").decode(), text)
 
 
 logger.addFilter(_Shown())

@@ -11,9 +11,8 @@ import binascii
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote_plus, unquote_to_bytes
 
 from webhook_runtime.contract.limits import QUEUED
@@ -101,9 +100,8 @@ class Headers(Mapping[str, str]):
         return ((name, value) for name, values in self._values.items() for value in values)
 
 
-@dataclass(frozen=True)
-class Webhook:
-    """One webhook, as its provider sent it.
+class Webhook(NamedTuple):
+    """One webhook, as its provider sent it. A named tuple: ``webhook._replace(id=…)`` makes another one.
 
     Attributes:
         id: The provider's own id of the event, read by the source or from the delivery id header. Without one, API
@@ -235,7 +233,7 @@ def fits(body: str, attribute: str, most_bytes: int) -> bool:
 
 def limit_in(error: Exception) -> int | None:
     """Return the size limit in an error of SQS, or None if it is another error."""
-    said = _SHORTER.search(str(error))
+    said = re.search(r"must be shorter than (\d+) bytes", str(error))
     return int(said[1]) if said else None
 
 

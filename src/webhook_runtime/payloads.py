@@ -1,7 +1,7 @@
 """Payloads that fit no SQS message, or no item of a sink: objects in a bucket."""
 
 import hashlib
-import uuid
+import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -16,7 +16,7 @@ from webhook_runtime.outcome import SinkDown
 
 def new_key(at: datetime) -> str:
     """Return a key that no one can guess, and that no other payload has."""
-    return f"{QUEUED}{at:%Y/%m/%d}/{uuid.uuid4()}"
+    return f"{QUEUED}{at:%Y/%m/%d}/{secrets.token_hex(16)}"
 
 
 class Payloads:

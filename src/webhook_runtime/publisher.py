@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
@@ -131,7 +130,7 @@ class Publisher:
         if not self._credentials.get("signed_parameters"):
             return webhook
         pairs = parse_qsl(webhook.query_string, keep_blank_values=True)
-        return replace(webhook, query_string=message.form(self._without("signed_parameters", pairs)))
+        return webhook._replace(query_string=message.form(self._without("signed_parameters", pairs)))
 
     def _without(self, kind: str, pairs: Pairs) -> Pairs:
         """Return the pairs without the credentials that API Gateway asks for."""

@@ -1,7 +1,6 @@
 """Give messages to the sink: each key once, and each payload from S3 in memory only while it is stored."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from webhook_runtime import logs
 from webhook_runtime.batch import Message, Pending
@@ -67,7 +66,7 @@ class Storing:
             return down
         finally:
             assert message.state.webhook
-            message.state = message.state._replace(webhook=replace(message.state.webhook, body=b""))
+            message.state = message.state._replace(webhook=message.state.webhook._replace(body=b""))
 
     def _load(self, message: Message, pending: Pending) -> None:
         """Load the payload from S3, or decide the message if it is not there. Raise SinkDown."""
@@ -76,7 +75,7 @@ class Storing:
         assert key
         body = self._payloads.get(key)
         if body is not None:
-            message.state = self._intake.verified(replace(webhook, body=body), message.queued_at)._replace(
+            message.state = self._intake.verified(webhook._replace(body=body), message.queued_at)._replace(
                 payload_key=key
             )
         elif self._payloads.has_expired(webhook.received_at):

@@ -1,7 +1,6 @@
 """Payloads that are small to send and large to read: every reader answers, and does nothing else."""
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,7 +63,7 @@ def test_a_source_rejects_unsigned_requests(name: str, attempts: Attempts) -> No
     tried = [*bombs(), *bombs(**{name: value for name, value in signed.items() if name != "Content-Type"})]
     for what, each in tried:
         try:
-            admitted = source.admit(replace(each, received_at=datetime.fromtimestamp(NOW, UTC)))
+            admitted = source.admit(each._replace(received_at=datetime.fromtimestamp(NOW, UTC)))
         except Unverified:
             continue
         if not (isinstance(admitted, Webhook) and not provider.is_body_signed and provider.secret in str(signed)):
@@ -85,7 +84,7 @@ def test_a_genuine_payload_is_accepted_and_keeps_its_id(name: str, attempts: Att
         except UnicodeDecodeError:  # its library signs text
             continue
         arrived = webhook(body, headers=signed, received_at=datetime.fromtimestamp(NOW, UTC))
-        arrived = replace(arrived, url="https://example.com/", query_string=provider.query(body))
+        arrived = arrived._replace(url="https://example.com/", query_string=provider.query(body))
         tried.append(what)
         try:
             admitted = source.admit(arrived)
@@ -121,7 +120,7 @@ def test_the_consumer_stores_or_drops_each_payload(attempts: Attempts) -> None:
     )
     through = []
     for number, (what, each) in enumerate(tried):
-        each = replace(each, id=str(number))
+        each = each._replace(id=str(number))
         made = record(*message.write(each), message_id=str(number))
         if consumer.handle({"Records": [made]}, Invocation(30)) != {"batchItemFailures": []}:
             through.append(what)

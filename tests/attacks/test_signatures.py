@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,7 +39,7 @@ def checker(described: dict[str, Any]) -> Rejected:
             headers=request.headers,
             received_at=datetime.fromtimestamp(request.at, UTC),
         )
-        arrived = replace(arrived, url=request.url, query_string=request.query)
+        arrived = arrived._replace(url=request.url, query_string=request.query)
         verdicts = {admits(source, each) for each in (arrived, by_function_url(arrived))}
         # A function URL never lets in what an API does not, nor the other way round.
         assert len(verdicts) == 1

@@ -6,7 +6,7 @@ Nothing else is accepted. `make vectors` writes vectors.json with the webhooks t
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -112,16 +112,13 @@ def checked(source: Source, secret: str) -> Checked:
 def sent(vector: dict[str, Any], **changed: Any) -> Webhook:
     vector = {**vector, **changed}
     body = vector["payload"]
-    return replace(
-        webhook(
-            body,
-            id=ITS_REQUEST,
-            method=vector["method"],
-            headers=vector["headers"],
-            received_at=datetime.fromtimestamp(vector["at"], UTC),
-        ),
-        url=vector["url"],
-    )
+    return webhook(
+        body,
+        id=ITS_REQUEST,
+        method=vector["method"],
+        headers=vector["headers"],
+        received_at=datetime.fromtimestamp(vector["at"], UTC),
+    )._replace(url=vector["url"])
 
 
 def is_accepted(vector: dict[str, Any], *, secret: str | None = None, **changed: Any) -> bool:
@@ -231,7 +228,7 @@ def test_a_changed_bit_of_the_payload_or_the_signature_is_rejected(vector: dict[
             changed = bytearray(body)
             changed[position] ^= 1
             with pytest.raises(Unverified):
-                check.admit(replace(sent(vector), body=bytes(changed)))
+                check.admit(sent(vector)._replace(body=bytes(changed)))
     scheme = source.describe()["scheme"]
     name = [
         name
@@ -275,7 +272,7 @@ def test_the_endpoint_verification_of_a_provider_is_answered(name: str) -> None:
     vector = next(vector for vector in VECTORS if vector["provider"] == name)
     asked = sent({**vector, "headers": {}, "payload": "", **PROBES[kind]})
     query = f"{arguments[0]}=a%26b" if kind == "echo" else ""
-    answer = checked(PROVIDERS[name].source(), vector["secret"]).admit(replace(asked, query_string=query))
+    answer = checked(PROVIDERS[name].source(), vector["secret"]).admit(asked._replace(query_string=query))
     assert isinstance(answer, Answer)
     assert (answer.status, answer.body) == (200, "a&b" if kind == "echo" else "")
 

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -72,11 +71,8 @@ def admitted(description: dict[str, Any], secret: str, request: Request, at: flo
     field = description["secret"].get("field")
     stored = json.dumps({field: secret}) if field else secret
     parts = urlsplit(request.url)
-    arrived = replace(
-        webhook(request.body, id="its request", headers=request.headers, received_at=datetime.fromtimestamp(at, UTC)),
-        url=f"{parts.scheme}://{parts.netloc}{parts.path}",
-        query_string=parts.query,
-    )
+    sent = webhook(request.body, id="its request", headers=request.headers, received_at=datetime.fromtimestamp(at, UTC))
+    arrived = sent._replace(url=f"{parts.scheme}://{parts.netloc}{parts.path}", query_string=parts.query)
     result = Checked.from_description(description, SecretsManager(AWSCURRENT=stored)).admit(arrived)
     assert isinstance(result, Webhook)
     return result

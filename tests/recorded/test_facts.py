@@ -23,13 +23,12 @@ from scalable_webhook_cli.gateway.rest_api import Method, RestApi
 from scalable_webhook_cli.gateway.velocity import render
 from webhook_runtime import message
 from webhook_runtime.clients import AwsRejected
-from webhook_runtime.contract.settings import FilterSettings, PublisherSettings, from_environment
+from webhook_runtime.contract.settings import FilterSettings, from_environment
 from webhook_runtime.filters import EventFilters
-from webhook_runtime.publisher import Publisher
+from webhook_runtime.requests import OfRestApi
 from webhook_runtime.testing import webhook
 
 from ..runtime.doubles import entry_too_long, too_long
-from ..runtime.events import REQUEST_ID
 from .facts import FACTS, of
 
 
@@ -87,8 +86,7 @@ def test_a_path_arrives_as_the_client_wrote_it(id: str) -> None:
 def test_the_publisher_makes_path_and_url_of_a_recorded_event(id: str) -> None:
     recorded = FACTS[id]["recorded"]
     event = proxy.event(call(FACTS[id]))
-    event["requestContext"]["extendedRequestId"] = REQUEST_ID
-    made = Publisher(PublisherSettings("queue", None), None)._webhook(event)
+    made = OfRestApi().read(event)
     assert made.path == recorded["path"]
     assert made.url == f"https://api.execute-api.us-east-1.amazonaws.com{recorded['context_path']}"
 

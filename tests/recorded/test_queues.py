@@ -9,7 +9,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def consume(sqs: Sqs, records: list[dict[str, Any]], *failing: str, fifo: bool =
 
 
 def records(*ids: str) -> list[dict[str, Any]]:
-    return [sqs_event(replace(webhook(id=id), message_id=id))["Records"][0] for id in ids]
+    return [sqs_event(webhook(id=id)._replace(message_id=id))["Records"][0] for id in ids]
 
 
 def test_a_record_of_our_tests_has_the_form_of_lambdas() -> None:

@@ -4,7 +4,6 @@ import base64
 import gzip
 import hashlib
 import json
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -109,7 +108,7 @@ def by_function_url(webhook: Webhook) -> Webhook:
         host=urlsplit(webhook.url).netloc,
     )
     read = OfFunctionUrl("/").read(event)
-    return replace(webhook, headers=Headers(read.headers), query_string=urlencode(read.parameters), body=read.body)
+    return webhook._replace(headers=Headers(read.headers), query_string=urlencode(read.parameters), body=read.body)
 
 
 def record(

@@ -2,7 +2,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -579,7 +578,7 @@ class Signed:
             raise Unverified("It does not match.", sure=False)
         if webhook.body == b"are you there?":
             return Answer("yes")
-        return replace(webhook, id=webhook.headers.get("X-Order", webhook.id))
+        return webhook._replace(id=webhook.headers.get("X-Order", webhook.id))
 
 
 class TestSource:
@@ -647,7 +646,7 @@ class TestSource:
         assert attributes(sqs.sent[0])["reason"] == "It does not match."
 
     def test_each_endpoint_has_its_own_provider(self) -> None:
-        messages = [replace(a_webhook(b"{}", id=id), mount=mount) for id, mount in [("a", "/open"), ("b", "/unheard")]]
+        messages = [a_webhook(b"{}", id=id)._replace(mount=mount) for id, mount in [("a", "/open"), ("b", "/unheard")]]
         sink, sqs, answer = self.consume(Signed(), *sqs_event(*messages)["Records"])
         assert list(sink.stored) == ["a"]
         # The endpoint may be newer than this function.

@@ -2,7 +2,6 @@
 
 import json
 import tracemalloc
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -130,7 +129,7 @@ def test_a_comparison_matches_what_aws_documents(case: str) -> None:
 def test_filters_are_of_their_endpoint_alone_and_an_endpoint_without_any_wants_everything() -> None:
     filters = EventFilters({"/a": [{"body": {"n": [1]}}], "/b": [{"headers": {"x-event": ["push"]}}]})
     one, push = webhook(json={"n": 1}), webhook(json={"n": 2}, headers={"X-Event": "push"})
-    wanted = {mount: [filters.want(replace(each, mount=mount)) for each in (one, push)] for mount in ("/a", "/b", "/c")}
+    wanted = {mount: [filters.want(each._replace(mount=mount)) for each in (one, push)] for mount in ("/a", "/b", "/c")}
     assert wanted == {"/a": [True, False], "/b": [False, True], "/c": [True, True]}
 
 

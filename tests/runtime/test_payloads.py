@@ -54,7 +54,7 @@ class TestThePublisher:
         ((key, body),) = s3.objects.items()
         (sent,) = sqs.sent
         assert (status, body, sent["MessageBody"]) == (202, LARGE, key)
-        assert re.fullmatch(r"queued/2025/11/13/[0-9a-f]{8}-[0-9a-f-]{27}", key)
+        assert re.fullmatch(r"queued/2025/11/13/[0-9a-f]{32}", key)
         webhook, payload_key = message.read_message(record(key, sent["MessageAttributes"]["webhook"]["StringValue"]))
         assert (webhook.path, webhook.body, payload_key) == ("/hello", b"", key)
 

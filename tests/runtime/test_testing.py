@@ -94,7 +94,7 @@ def test_an_event_has_the_webhooks_as_read_finds_them(payload: bytes) -> None:
     found = [read(record) for record in event["Records"]]
     for each, made in zip(found, webhooks, strict=True):
         assert dict(each.headers) == dict(made.headers)
-        assert {**vars(each), "headers": None} == {**vars(made), "headers": None}
+        assert {**each._asdict(), "headers": None} == {**made._asdict(), "headers": None}
     assert [record["messageId"] for record in event["Records"]] == [each.message_id for each in webhooks]
     assert len({record["receiptHandle"] for record in event["Records"]}) == 2
 

@@ -1,6 +1,5 @@
 """The promises of every sink, tested with real servers: stored once, nothing lost, and only bad webhooks fail."""
 
-import dataclasses
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -148,7 +147,7 @@ def test_duplicates_that_come_at_the_same_time_are_stored_once(harness: Harness)
 def test_a_bad_webhook_fails_alone_and_at_once(harness: Harness, places: list[int]) -> None:
     webhooks = some(10)
     for place in places:
-        webhooks[place] = dataclasses.replace(harness.poison(), attempt=1)
+        webhooks[place] = harness.poison()._replace(attempt=1)
     queue = Queue()
     queue.send(*webhooks)
     assert queue.deliver(queue.consumer(harness.sink()).handle) == []

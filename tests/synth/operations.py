@@ -10,7 +10,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
@@ -145,8 +144,8 @@ def batches() -> Sequence[dict[str, Any]]:
     """
     mounts = json.loads(os.environ.get("WEBHOOK_SOURCES", '{"/": null}'))
     pairs = [(name, value) for name, values in headers().items() for value in values]
-    arrived = [replace(webhook("x", headers=pairs), mount=mount) for mount in mounts]
-    arrived += [replace(webhook("x" * 500_000), mount=next(iter(mounts))), webhook("x", attempt=1000)]
+    arrived = [webhook("x", headers=pairs)._replace(mount=mount) for mount in mounts]
+    arrived += [webhook("x" * 500_000)._replace(mount=next(iter(mounts))), webhook("x", attempt=1000)]
     event = sqs_event(*arrived)
     body, attribute = message.write(webhook(), "queued/2026/01/01/a")
     in_s3 = sqs_event(webhook())["Records"]

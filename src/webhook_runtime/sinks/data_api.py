@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -107,7 +106,7 @@ class DataApiSink:
             fault = _fault(code_of(error), message_of(error))
             if "secret" not in f"{fault.error} {fault.reason}".lower():
                 return fault
-            return replace(fault, reason=f"{fault.reason}, with the secret {settings.secret_arn}")
+            return fault._replace(reason=f"{fault.reason}, with the secret {settings.secret_arn}")
         except AwsUnreachable as error:
             return Fault(Meaning.OTHER, code_of(error), message_of(error))
         return None

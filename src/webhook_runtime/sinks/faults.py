@@ -1,8 +1,8 @@
 """An error of a database, and its meaning for the batch."""
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 _QUOTED = re.compile(r"""(^|: *|\b(?:value|string) )(["']).*\2""", re.DOTALL)
 
@@ -18,8 +18,7 @@ class Meaning(Enum):
     OTHER = auto()  # not caused by a webhook
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """An error of the database. ``reason`` is logged, so it has nothing of a payload."""
 
     meaning: Meaning

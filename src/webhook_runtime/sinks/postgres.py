@@ -26,7 +26,7 @@ from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
 from webhook_runtime.sinks import sqlstate
 from webhook_runtime.sinks.database import IDLE_SECONDS, DatabaseSink
 from webhook_runtime.sinks.faults import Fault, Meaning, without_values
-from webhook_runtime.sinks.rows import headers, received_at
+from webhook_runtime.sinks.rows import headers
 
 # A setting of the connection, which lets the server end idle ones. Poolers reject it, and so do servers before Postgres
 # 14.

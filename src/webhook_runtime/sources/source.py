@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from webhook_runtime.message import Webhook
@@ -92,7 +91,7 @@ class Source:
         # JSON may hold half of a surrogate pair, which no message and no sink can.
         if not id or _HALF_A_PAIR.search(id):
             id = webhook.id
-        return replace(webhook, id=id, headers=webhook.headers.without(self._scheme.secret_header))
+        return webhook._replace(id=id, headers=webhook.headers.without(self._scheme.secret_header))
 
     def _asked(self, webhook: Webhook, secrets: "Ask", tokens: "Ask", *, is_signed: bool) -> Answer | None:
         """Return the answer if the request is a handshake that is signed, or one that is not."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 
 class Unverified(Exception):
@@ -42,11 +42,10 @@ class Unverifiable(Exception):
     retry_after: float | None = None
 
 
-@dataclass(frozen=True)
 class Answer:
     """The answer to a request that only checks the endpoint: nothing is stored.
 
-    Attributes:
+    Args:
         body: The body: a text of at most 5 MB.
         content_type: Its content type. Default: ``text/plain``.
         status: The HTTP status, 200 to 599. Default: 200.
@@ -58,41 +57,45 @@ class Answer:
     See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
     """
 
-    body: str
-    content_type: str = "text/plain"
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        body: str,
+        content_type: str = "text/plain",
+        status: int = 200,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         # No text here quotes a value: an answer often repeats the request, and this text is logged.
-        if not isinstance(self.body, str):
-            raise ValueError(f"body must be a text, got {type(self.body).__name__}; json.dumps() makes one of JSON")
-        if (size := len(self.body.encode(errors="surrogatepass"))) > _MAX_BODY:
+        if not isinstance(body, str):
+            raise ValueError(f"body must be a text, got {type(body).__name__}; json.dumps() makes one of JSON")
+        if (size := len(body.encode(errors="surrogatepass"))) > _MAX_BODY:
             raise ValueError(f"body must be at most {_MAX_BODY} bytes, got {size}")
-        if _HALF_A_PAIR.search(self.body):
+        if re.search("[\ud800-\udfff]", body):
             raise ValueError("body must be Unicode, got half of a surrogate pair in it")
-        if type(self.status) is not int or not 200 <= self.status < 600:
-            raise ValueError(f"status must be an int from 200 to 599, got {_shown(self.status)}")
-        if not isinstance(self.headers, Mapping):
-            raise ValueError(f"headers must map names to texts, got {type(self.headers).__name__}")
+        if type(status) is not int or not 200 <= status < 600:
+            raise ValueError(f"status must be an int from 200 to 599, got {_shown(status)}")
+        if not isinstance(headers, Mapping):
+            raise ValueError(f"headers must map names to texts, got {type(headers).__name__}")
+        self.body: str = body
+        self.content_type: str = content_type
+        self.status: int = status
         # A copy, so that the checked headers are those that are sent.
-        object.__setattr__(self, "headers", dict(self.headers))
-        for name, value in [("content_type", self.content_type), *self.headers.items()]:
-            if not isinstance(name, str) or not _NAME.fullmatch(name):
+        self.headers: Mapping[str, str] = dict(headers)
+        for name, value in [("content_type", content_type), *self.headers.items()]:
+            if not isinstance(name, str) or not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name):
                 raise ValueError(f"the name of a header must be a token of HTTP, got {_shown(name)}")
             if name.lower() in _RESERVED:
                 raise ValueError(f"headers must not have {name}, which API Gateway sets or renames")
             if not isinstance(value, str):
                 raise ValueError(f"{name} must be a text, got {type(value).__name__}")
-            if not _VALUE.fullmatch(value):
+            if not re.fullmatch(r"[\t -~]*", value):
                 raise ValueError(f"{name} must be of printable ASCII characters, got others")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Answer) and vars(self) == vars(other)
 
 
 # The response of a function is at most 6 MB of JSON, which takes more room than the text itself.
 _MAX_BODY = 5_000_000
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_VALUE = re.compile(r"[\t -~]*")
-_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 # API Gateway renames or drops these. The content type has an argument of its own.
 _RESERVED = {
     *("authorization", "connection", "content-length", "content-md5", "content-type", "date", "expect", "host"),

@@ -2,7 +2,6 @@ import random
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,7 +77,7 @@ def test_an_item_has_all_of_the_webhook(dynamodb: tuple[Any, Stubber]) -> None:
     }
     stubber.add_response("batch_execute_statement", {"Responses": [{}]}, {"Statements": [statement]})
 
-    assert list(store(client, replace(webhook(), mount="/orders"))) == [STORED]
+    assert list(store(client, webhook()._replace(mount="/orders"))) == [STORED]
 
 
 def test_a_payload_that_is_no_text_is_stored_as_bytes(dynamodb: tuple[Any, Stubber]) -> None:

@@ -309,7 +309,7 @@ class TestOneReading:
             headers={name: value for name, value in headers.items() if value},
             received_at=datetime.fromtimestamp(NOW, UTC),
         )
-        source(scheme).admit(replace(request, url=shown.get("url", "https://a.example/in")))
+        source(scheme).admit(request._replace(url=shown.get("url", "https://a.example/in")))
 
     @pytest.mark.parametrize(
         ("template", "shown", "other"),
@@ -390,7 +390,7 @@ class TestUrl:
         request = webhook(
             body, method="PUT", headers={"X-Signature": mac}, received_at=datetime.fromtimestamp(NOW, UTC)
         )
-        source(self.BY).admit(replace(request, url="https://api.example.com/in/a%20b", query_string=urlencode(query)))
+        source(self.BY).admit(request._replace(url="https://api.example.com/in/a%20b", query_string=urlencode(query)))
 
     @pytest.mark.parametrize(
         ("query", "written"),
@@ -445,7 +445,7 @@ class TestUrl:
         odd = [(str(n), "~!$'()*,;:@/? ") for n in range(50)]
         for body, most in ((b"x", 32), (b"", 512)):
             assert (
-                len(_urls(replace(webhook(body), url="https://api.example.com/", query_string=urlencode(odd)))) <= most
+                len(_urls(webhook(body)._replace(url="https://api.example.com/", query_string=urlencode(odd)))) <= most
             )
 
 

@@ -5,7 +5,6 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,7 +72,7 @@ def checks(stack: Stack, request: pytest.FixtureRequest) -> dict[str, Check]:
         def check(signed: Any, body: bytes, at: float = NOW, secret: str = signer.secret) -> Webhook | Answer:
             source = Checked.from_description(described, SecretsManager(AWSCURRENT=secret))
             request = webhook(body, id="its request", headers=signed, received_at=datetime.fromtimestamp(at, UTC))
-            return source.admit(arrives(replace(request, url=URL, query_string=signer.query(body))))
+            return source.admit(arrives(request._replace(url=URL, query_string=signer.query(body))))
 
         return check
 
@@ -233,7 +232,7 @@ class TestTwilio:
             "X-Twilio-Signature": RequestValidator(SECRET).compute_signature(called, Form(form), algorithm),
             "Content-Type": "application/x-www-form-urlencoded",
         } | ({"X-Twilio-Webhooks-Signature-Settings": settings} if settings else {})
-        return replace(webhook(urlencode(form, doseq=True), headers=headers), url=URL, query_string=query)
+        return webhook(urlencode(form, doseq=True), headers=headers)._replace(url=URL, query_string=query)
 
     def check(self, stack: Stack) -> Callable[[Webhook], Webhook | Answer]:
         secret = secretsmanager.Secret.from_secret_name_v2(stack, f"Twilio{time.monotonic_ns()}", "twilio")
@@ -253,7 +252,7 @@ class TestTwilio:
         request = self.request(form)
         assert self.check(stack)(request)
         with pytest.raises(Unverified, match="does not match URL and payload"):
-            self.check(stack)(replace(request, body=request.body + b"&Extra=1"))
+            self.check(stack)(request._replace(body=request.body + b"&Extra=1"))
 
     @pytest.mark.parametrize("query", ["a=1&b=2", "text=one+two", "text=one%20two", "flag="])
     def test_the_query_is_signed_as_it_was_written(self, query: str, stack: Stack) -> None:
@@ -278,7 +277,7 @@ class TestTwilio:
     @pytest.mark.parametrize("body", [b"Body=%ff", b"\xff=1"])
     def test_a_form_that_is_not_utf_8_is_rejected(self, body: bytes, stack: Stack) -> None:
         with pytest.raises(Unverified, match="not UTF-8"):
-            self.check(stack)(replace(self.request({"Body": "hi"}), body=body))
+            self.check(stack)(self.request({"Body": "hi"})._replace(body=body))
 
     @pytest.mark.parametrize("other", [b"", b"=", b"&", b"&=&", b"{}", b'{"a": 2}'])
     @pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
@@ -288,25 +287,25 @@ class TestTwilio:
         body = b'{"a": 1}'
         at = f"{URL}?bodySHA256={hashlib.sha256(body).hexdigest()}"
         signed = {"X-Twilio-Signature": RequestValidator(SECRET).compute_signature(at, {})}
-        request = replace(webhook(body, headers=signed), url=URL, query_string=at.partition("?")[2])
+        request = webhook(body, headers=signed)._replace(url=URL, query_string=at.partition("?")[2])
         assert self.check(stack)(request)
         changed = webhook(other, headers={**signed, "Content-Type": content_type})
         with pytest.raises(Unverified):
-            self.check(stack)(replace(request, body=other, headers=changed.headers))
+            self.check(stack)(request._replace(body=other, headers=changed.headers))
 
     def test_a_form_without_fields_has_to_be_empty(self, stack: Stack) -> None:
         signed = {"X-Twilio-Signature": RequestValidator(SECRET).compute_signature(URL, {})}
-        form = replace(webhook(headers={**signed, "Content-Type": "application/x-www-form-urlencoded"}), url=URL)
+        form = webhook(headers={**signed, "Content-Type": "application/x-www-form-urlencoded"})._replace(url=URL)
         assert self.check(stack)(form)
         for body in (b"=", b"&"):
             with pytest.raises(Unverified, match="bodySHA256"):
-                self.check(stack)(replace(form, body=body))
+                self.check(stack)(form._replace(body=body))
 
     def test_a_payload_that_is_no_form_needs_its_digest(self, stack: Stack) -> None:
         request = self.request({})
         headers = {"X-Twilio-Signature": request.headers["X-Twilio-Signature"], "Content-Type": "application/json"}
         with pytest.raises(Unverified, match="bodySHA256"):
-            self.check(stack)(replace(webhook(b"{}", headers=headers), url=URL))
+            self.check(stack)(webhook(b"{}", headers=headers)._replace(url=URL))
 
 
 @pytest.mark.parametrize(
