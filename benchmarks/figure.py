@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import TypeVar
 
 from scalable_webhook_cli.signals import interrupt_on_termination
+
+T = TypeVar("T")
 
 _COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq}
 
@@ -53,7 +56,7 @@ class Figure:
         return "  ".join(part for part in parts if part)
 
 
-def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+def interleaved(sides: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
     """Measure every side in every round: A B, B A, A B …
 
     So a disturbance of the machine affects all sides alike, and no side is always the first.
@@ -62,7 +65,7 @@ def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[s
         sides: The measurement of each side, by its name.
         rounds: The number of rounds.
     """
-    values: dict[str, list[float]] = {name: [] for name in sides}
+    values: dict[str, list[T]] = {name: [] for name in sides}
     for number in range(rounds):
         order = list(sides.items())
         for name, measure in order if number % 2 == 0 else reversed(order):

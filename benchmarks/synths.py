@@ -1,17 +1,24 @@
 """The time of the app in `cdk synth`: whole processes, imports included, with compiled bytecode on each side. And the
-result: the number of resources, and the size of the functions' code."""
+result: the number of resources, and the size of the functions' code.
+
+Each comparison is made of wall times, and of processor times with those of the CDK's kernel, which hang less on what
+else the machine does.
+"""
 
 import io
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from figure import Figure, figure, interleaved, print_figures, ratio
 from side import OURS, PEERS
@@ -23,14 +30,34 @@ APPS = {
     "direct": OURS / "direct",
     "solutions_constructs": PEERS / "solutions_constructs",
 }
+# The CDK's built-in validator takes half of a synth, and is no part of what a library adds.
+WITHOUT_VALIDATOR = {"CDK_VALIDATION": "false"}
+_COMPARED = (
+    ("over_handwritten", "default", "handwritten", "<= 1.10"),
+    ("over_solutions_constructs", "direct", "solutions_constructs", "<= 0.60"),
+    # The lower limits: an empty CDK app, and the CDK's own constructs by hand.
+    ("empty_over_solutions_constructs", "empty", "solutions_constructs", ""),
+    ("handwritten_over_solutions_constructs", "handwritten", "solutions_constructs", ""),
+)
+_COMPARED_WITHOUT_VALIDATOR = (
+    ("over_handwritten", "default", "handwritten", "<= 1.10"),
+    ("over_solutions_constructs", "direct", "solutions_constructs", ""),
+)
 _QUIET = {"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20", "JSII_DEPRECATED": "quiet"}
+
+
+class Took(NamedTuple):
+    """The seconds of a synth, and those of processor time."""
+
+    wall: float
+    cpu: float
 
 
 def measure(rounds: int = 5) -> Iterator[Figure]:
     """Measure whole processes and their output."""
     with tempfile.TemporaryDirectory() as folder:
         outputs = {name: Path(folder, name) for name in APPS}
-        synths: dict[str, Callable[[], float]] = {name: synth(APPS[name], outputs[name]) for name in APPS}
+        synths = {name: synth(APPS[name], outputs[name]) for name in APPS}
         for warm_up in synths.values():
             warm_up()  # compiles bytecode, and unpacks jsii's modules
         ours, handwritten = (_resources(outputs[name]) for name in ("default", "handwritten"))
@@ -38,16 +65,13 @@ def measure(rounds: int = 5) -> Iterator[Figure]:
             raise RuntimeError(
                 f"handwritten must have the resources of ours, got {ours - handwritten} {handwritten - ours}"
             )
-        seconds = interleaved(synths, rounds)
-        for key, over, under, goal in (
-            ("synth.over_handwritten", "default", "handwritten", "<= 1.10"),
-            ("synth.over_solutions_constructs", "direct", "solutions_constructs", "<= 0.60"),
-            # The lower limits: an empty CDK app, and the CDK's own constructs by hand.
-            ("synth.empty_over_solutions_constructs", "empty", "solutions_constructs", ""),
-            ("synth.handwritten_over_solutions_constructs", "handwritten", "solutions_constructs", ""),
-        ):
-            note = ", ".join(f"{name} {min(seconds[name]):.2f} s at best" for name in (over, under))
-            yield ratio(key, seconds[over], seconds[under], goal=goal, note=note)
+        took = interleaved(synths, rounds)
+        for key, over, under, goal in _COMPARED:
+            yield from _ratios(f"synth.{key}", took[over], took[under], goal)
+        without = {name: synth(APPS[name], outputs[name], extra=WITHOUT_VALIDATOR) for name in APPS if name != "empty"}
+        took = interleaved(without, rounds)
+        for key, over, under, goal in _COMPARED_WITHOUT_VALIDATOR:
+            yield from _ratios(f"synth.{key}_without_validator", took[over], took[under], goal)
         sides = {"direct": "", "solutions_constructs": "_solutions_constructs"}
         for name, suffix in sides.items():
             yield figure(f"template.resources{suffix}", [sum(_resources(outputs[name]).values())])
@@ -56,32 +80,49 @@ def measure(rounds: int = 5) -> Iterator[Figure]:
     yield from _assets()
 
 
-def synth(app: Path, output: Path, *, sources: Path | None = None) -> Callable[[], float]:
+def _ratios(key: str, over: Sequence[Took], under: Sequence[Took], goal: str) -> Iterator[Figure]:
+    """Compare wall times, and then processor times."""
+    best = ", ".join(f"{min(each.wall for each in side):.2f} s" for side in (over, under))
+    yield ratio(key, [each.wall for each in over], [each.wall for each in under], goal=goal, note=f"{best} at best")
+    yield ratio(f"{key}_cpu", [each.cpu for each in over], [each.cpu for each in under])
+
+
+def synth(
+    app: Path, output: Path, *, sources: Path | None = None, extra: Mapping[str, str] = MappingProxyType({})
+) -> Callable[[], Took]:
     """Return a function that synthesises an app, and returns the seconds.
 
     Args:
         app: The folder of its ``app.py``.
         output: The folder of its templates.
         sources: The folder of another construct than the installed one. Default: none.
+        extra: More environment variables. Default: none, so the built-in validator is on, as it is for a user.
     """
-    # The built-in validator is on, as it is for a user.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CDK_", "JSII_"))}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment = {**kept, **_QUIET, "CDK_OUTDIR": str(output)} | ({"PYTHONPATH": str(sources)} if sources else {})
+    environment = {**kept, **_QUIET, **extra, "CDK_OUTDIR": str(output)} | (
+        {"PYTHONPATH": str(sources)} if sources else {}
+    )
     # The Node of this environment instead of the machine's.
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
 
-    def seconds() -> float:
-        began = time.perf_counter()
+    def seconds() -> Took:
+        began, used = time.perf_counter(), _processor_time()
         run = subprocess.run(
             [sys.executable, "app.py"], cwd=app, env=environment, capture_output=True, text=True, check=False
         )
         took = time.perf_counter() - began
         if run.returncode:
             raise RuntimeError(f"{app.name} does not synthesise:\n{run.stderr}")
-        return took
+        return Took(took, _processor_time() - used)
 
     return seconds
+
+
+def _processor_time() -> float:
+    """Return the seconds of all processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _resources(output: Path) -> Counter[str]:
