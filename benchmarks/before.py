@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from cold import STARTS, fastest, first_call
+from cold import STARTS, Start, fastest, first_call
 from cpu import Side
 from events import requests, signed
 from figure import Figure, interleaved, print_figures, ratio
@@ -41,7 +41,7 @@ def measure(checkout: Path, rounds: int = 5) -> Iterable[Figure]:
         functions = {"now": deployed(folder / "now"), "before": deployed_by(checkout, folder / "before")}
         for name, event in {"OpenConsumer": sqs_event(signed()), "OpenPublisher": requests(1)[0]}.items():
             sides = {side: each[name].compiled() for side, each in functions.items()}
-            starts = {side: partial(first_call, function, event, port) for side, function in sides.items()}
+            starts = {side: partial(first_call, Start(function, event), port) for side, function in sides.items()}
             interleaved(starts, 1)
             took = {side: fastest(values) for side, values in interleaved(starts, rounds * STARTS).items()}
             yield ratio(f"cold.{name}_over_before", took["now"], took["before"])

@@ -1,37 +1,46 @@
-"""The processor time that a webhook takes in the publisher and in the consumer, with a profile.
+"""The processor time that a webhook takes in the publisher and in the consumer, with a profile, and over that of minimal
+handlers by boto3 that store as much.
 
 python benchmarks/cpu.py
 """
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from events import BATCH_SIZE, batches, requests
-from figure import Figure, figure, interleaved, print_figures
-from functions import Function, deployed, secret
+from events import BATCH_SIZE, batches, minimal_batches, requests
+from figure import Figure, figure, interleaved, print_figures, ratio
+from functions import PEERS, Function, deployed, secret
 from processes import Worker, serving
 from worker import Run
 
 _TOP = 5
+_GOAL = "<= 0.55"
+_EVENTS: dict[str, Callable[[int], Sequence[Any]]] = {
+    "publisher": requests,
+    "consumer": lambda webhooks: batches(webhooks // BATCH_SIZE),
+    "minimal_consumer": lambda webhooks: minimal_batches(webhooks // BATCH_SIZE),
+}
+_MINIMAL = {
+    "minimal_consumer": Function(PEERS / "minimal", "store.consumer", {"TABLE_NAME": "minimal"}),
+    "minimal_publisher": Function(PEERS / "minimal", "publish.publisher", {"QUEUE_URL": "http://127.0.0.1/queue"}),
+}
 
 
 class Side(Worker):
-    """One function, with a number of webhooks for each turn."""
+    """One function, with a number of webhooks for each turn, and its kind of events."""
 
-    def __init__(self, function: Function, endpoint: str, webhooks: int) -> None:
+    def __init__(self, function: Function, endpoint: str, webhooks: int, events: str = "") -> None:
         super().__init__(function, endpoint)
-        self._is_publisher = "publisher" in function.handler
+        kind = "publisher" if "publisher" in function.handler else "consumer"
+        self._events = _EVENTS[events or kind]
         self._webhooks = webhooks
 
     def turn(self, *, profile: bool = False) -> Run:
         """Process the webhooks of a turn."""
-        events: Sequence[Any] = (
-            requests(self._webhooks) if self._is_publisher else batches(self._webhooks // BATCH_SIZE)
-        )
-        run = self.run(events, profile=profile)
+        run = self.run(self._events(self._webhooks), profile=profile)
         if any(answer.get("batchItemFailures") or answer.get("statusCode", 202) != 202 for answer in run.answers):
             raise RuntimeError("a webhook was rejected")
         return run
@@ -58,10 +67,13 @@ def measure(rounds: int = 5, webhooks: int = 500) -> Iterable[Figure]:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         endpoint = f"http://127.0.0.1:{stack.enter_context(serving('stub.py', secret()))}"
         functions = deployed(Path(folder))
-        sides = {key: stack.enter_context(Side(functions[name], endpoint, webhooks)) for key, name in names.items()}
+        sides = {key: Side(functions[name], endpoint, webhooks) for key, name in names.items()}
+        sides |= {key: Side(each, endpoint, webhooks, key if key in _EVENTS else "") for key, each in _MINIMAL.items()}
         for side in sides.values():
-            side.turn()  # the first turn of an environment is not measured
+            stack.enter_context(side).turn()  # the first turn of an environment is not measured
         used = interleaved({key: side.microseconds for key, side in sides.items()}, rounds)
+        for key in ("publisher", "consumer"):
+            yield ratio(f"cpu.{key}_over_boto3", used[key], used[f"minimal_{key}"], goal=_GOAL)
         for key, side in sides.items():
             top = side.turn(profile=True).profile[:_TOP]
             note = ", ".join(f"{name} {share:.0%}" for name, share in top)

@@ -53,6 +53,32 @@ def batches(count: int) -> list[dict[str, Any]]:
     return [sqs_event(*(signed() for _ in range(BATCH_SIZE))) for _ in range(count)]
 
 
+def minimal_batches(count: int) -> list[dict[str, Any]]:
+    """Return the same events as ``batches``, with the messages of the minimal publisher by boto3.
+
+    Args:
+        count: The number of events.
+    """
+    return [{"Records": [_minimal_record(signed()) for _ in range(BATCH_SIZE)]} for _ in range(count)]
+
+
+def _minimal_record(sent: Webhook) -> dict[str, Any]:
+    (record,) = sqs_event(sent)["Records"]
+    rest = {
+        "delivery_id": sent.id,
+        "mount": sent.mount,
+        "request_id": sent.request_id,
+        "received_at": sent.received_at.isoformat(timespec="milliseconds"),
+        "method": sent.method,
+        "path": sent.path,
+        "query": sent.query_string,
+        "headers": dict(sent.headers),
+        "source_ip": sent.source_ip,
+    }
+    attribute = {"dataType": "String", "stringValue": json.dumps(rest)}
+    return {**record, "messageAttributes": {"webhook": attribute}}
+
+
 def messages(count: int) -> list[dict[str, Any]]:
     """Return the messages of the original pattern's publisher, in batches of the same size.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PEERS = Path(__file__).parent / "peers"
+OURS, PEERS = (Path(__file__).parent / name for name in ("ours", "peers"))
 
 # One secret has the key of the signatures and the login of the database.
 SIGNING_SECRET = "benchmark"  # noqa: S105
@@ -70,16 +70,18 @@ def secret(user: str = "", password: str = "") -> str:
     return json.dumps({"signing": SIGNING_SECRET, "username": user, "password": password})
 
 
-def deployed(folder: Path, *, port: int = 5432) -> dict[str, Function]:
+def deployed(folder: Path, *, port: int = 5432, every_sink: bool = False) -> dict[str, Function]:
     """Return our functions by webhook and function, such as ``OpenConsumer``. ``Open`` accepts webhooks from anyone,
     ``Signed`` verifies in the publisher, ``Behind`` in the consumer, and ``Postgres`` stores into a server on loopback.
 
     Args:
         folder: The folder for their code.
         port: The port of the Postgres server.
+        every_sink: Whether to add ``Mysql``, ``DataApi``, ``Http`` and ``Python``.
     """
     # Imported late, since it takes a second, and no worker needs it.
     from aws_cdk import App, Stack
+    from aws_cdk import aws_rds as rds
     from aws_cdk import aws_secretsmanager as secretsmanager
 
     from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
@@ -95,6 +97,19 @@ def deployed(folder: Path, *, port: int = 5432) -> dict[str, Function]:
     ScalableWebhook(stack, "Signed", source=github)
     ScalableWebhook(stack, "Behind", ingress=direct, source=github)
     ScalableWebhook(stack, "Postgres", ingress=direct, sink=sink)
+    if every_sink:
+        cluster = rds.DatabaseCluster.from_database_cluster_attributes(
+            stack, "Cluster", cluster_identifier="aurora", engine=rds.DatabaseClusterEngine.AURORA_POSTGRESQL
+        )
+        # Nothing listens at the discard port: a batch is retried.
+        nowhere = {"host": "127.0.0.1", "port": 9, "database_name": DATABASE_NAME, "secret": kept, "tls": False}
+        for name, other in {
+            "Mysql": Sink.mysql(**nowhere),
+            "DataApi": Sink.data_api(cluster, database_name=DATABASE_NAME, secret=kept),
+            "Http": Sink.http("http://127.0.0.1:9"),
+            "Python": Sink.python(OURS / "handler", "keep.handle"),
+        }.items():
+            ScalableWebhook(stack, name, ingress=direct, sink=other)
     resources = app.synth().get_stack_by_name(stack.stack_name).template["Resources"]
     return {
         id[:-8]: _function(folder, resource)  # without the hash

@@ -28,12 +28,21 @@ class _Services(BaseHTTPRequestHandler):
     tables: dict[str, set[str]] = defaultdict(set)
 
     def do_POST(self) -> None:
-        """Answer one call."""
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        status, answer = getattr(self, self.headers["X-Amz-Target"].partition(".")[2])(request)
+        """Answer one call. Without a target it is one of the Data API, or a request to an HTTP service."""
+        request = self.rfile.read(int(self.headers["Content-Length"]))
+        if target := self.headers["X-Amz-Target"]:
+            self._answer(*getattr(self, target.partition(".")[2])(json.loads(request)))
+        else:
+            self._answer(200, {"updateResults": []})
+
+    def do_GET(self) -> None:
+        """Answer Lambda's GetEventSourceMapping: a person has paused the webhook."""
+        self._answer(200, {"State": "Disabled"})
+
+    def _answer(self, status: int, answer: dict[str, Any]) -> None:
         body = json.dumps(answer).encode()
         self.send_response_only(status)
-        self.send_header("Content-Type", self.headers["Content-Type"])
+        self.send_header("Content-Type", self.headers["Content-Type"] or "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -42,6 +51,10 @@ class _Services(BaseHTTPRequestHandler):
         """Answer SQS's SendMessage."""
         md5 = hashlib.md5(request["MessageBody"].encode(), usedforsecurity=False).hexdigest()
         return 200, {"MessageId": "059f36b4-87a3-44ab-83d2-661975830a7d", "MD5OfMessageBody": md5}
+
+    def ChangeMessageVisibilityBatch(self, request: dict[str, Any]) -> Answer:  # noqa: N802
+        """Answer SQS's ChangeMessageVisibilityBatch, by which a consumer delays what has failed."""
+        return 200, {"Successful": [{"Id": each["Id"]} for each in request["Entries"]], "Failed": []}
 
     def BatchExecuteStatement(self, request: dict[str, Any]) -> Answer:  # noqa: N802
         """Answer DynamoDB's inserts into one table, whose first column is the key."""
