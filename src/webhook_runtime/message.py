@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote_plus, unquote_to_bytes
@@ -60,6 +60,10 @@ class Headers(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def items(self) -> ItemsView[str, str]:
+        # A mapping's own would look each name up again.
+        return {name: ", ".join(values) for name, values in self._values.items()}.items()
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._values
