@@ -99,7 +99,7 @@ check: $(READY) $(NPM)/.ready
 	$(BIN)/python tools/api_md.py --check
 	$(BIN)/python tools/generated.py --check
 
-bench: $(BENCH)/.ready
+bench: $(BENCH)/.ready $(NPM)/.ready
 	@PYTHONPATH=examples:. $(BENCH)/bin/python benchmarks/bench.py --rounds $(ROUNDS)
 
 hostile: $(READY)

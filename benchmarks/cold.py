@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from postgres_server import USER, running
 
-from events import requests, signed
+from events import Recorder, recorded, requests, signed
 from figure import Figure, figure, interleaved, print_figures, ratio
 from functions import PEERS, Function, deployed, secret
 from processes import serving
@@ -117,11 +117,11 @@ def _starts(folder: Path, postgres: int, service: str) -> dict[str, Start]:
     http = replace(http, environment={**http.environment, "WEBHOOK_URL": service})
     python, botocore = ours["PythonConsumer"].compiled(), ("botocore.session",)
     compileall.compile_dir(PEERS, quiet=1)
-    sink = DynamoDBSink(DynamoDBSettings("Webhooks"), _Recorder())
-    publisher = Publisher(PublisherSettings("Queue", None), _Recorder())
+    sink = DynamoDBSink(DynamoDBSettings("Webhooks"), Recorder())
+    publisher = Publisher(PublisherSettings("Queue", None), Recorder())
     put, send = (
-        _call(lambda: [*sink.store([webhook], Deadline(Context()))]),
-        _call(lambda: publisher.handle(posted, None)),
+        recorded(lambda: [*sink.store([webhook], Deadline(Context()))]),
+        recorded(lambda: publisher.handle(posted, None)),
     )
     return {
         "consumer": Start(ours["OpenConsumer"].compiled(), queued),
@@ -143,29 +143,6 @@ def _starts(folder: Path, postgres: int, service: str) -> dict[str, Start]:
         "data_api": Start(ours["DataApiConsumer"].compiled(), queued),
         "breaker": Start(ours["PostgresBreaker"].compiled(), _OUTAGE),
     }
-
-
-class _Recorded(Exception):
-    """The arguments of a call of a client."""
-
-
-class _Recorder:
-    """A client that records its first call."""
-
-    def __getattr__(self, _operation: str) -> Callable[..., Any]:
-        def call(**arguments: Any) -> None:
-            raise _Recorded(arguments)
-
-        return call
-
-
-def _call(work: Callable[[], object]) -> dict[str, Any]:
-    """Return the arguments of the first call in some work."""
-    try:
-        work()
-    except _Recorded as recorded:
-        return dict(recorded.args[0])
-    raise AssertionError("it made no call")
 
 
 def first_call(start: Start, port: int) -> Took:

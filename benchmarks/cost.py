@@ -4,14 +4,17 @@ which is the same on every side.
 
 The measurements are the run times of the functions, by the REPORT lines of the local AWS, and the sizes of the stored
 items. The local AWS has a shorter round trip than AWS, so the GB-seconds are less than there, on every side.
+
+What GitHub sends is priced by the same run times: those of a function hang little on the size.
 """
 
 import math
 from collections.abc import Iterator, Mapping
 from statistics import median
-from typing import Any
 
+import github
 from figure import Figure, figure
+from github import Carried, size_of
 from scalable_webhook_cli.plan.bill import Usage
 from side import Side
 
@@ -19,27 +22,41 @@ MILLION = 1_000_000
 _BATCH = 10  # on both sides; the backlog fills it
 
 
-def measure(*, ours: Side, original: Side) -> Iterator[Figure]:
-    """Return the cost of both sides, which have just processed a backlog."""
-    bills = {name: _bill(each) for name, each in {"ours": ours, "original": original}.items()}
+def measure(*, direct: Side, with_publisher: Side, original: Side) -> Iterator[Figure]:
+    """Return the cost of these sides, which have just processed a backlog."""
+    bills = {name: _bill(each, _small(each)) for name, each in {"ours": direct, "original": original}.items()}
+    # A function URL has no price of its own: it is the publisher's invocation.
+    bills["function_url"] = _bill(with_publisher, _small(with_publisher), requests=0)
+    # The original stores a text of 30 bytes: to store as much, it would put the same items.
+    bills["github"] = _bill(direct, github.carried(batch=_BATCH, compress=True))
+    bills["github_original"] = _bill(original, github.carried(batch=_BATCH, compress=False))
     totals = {name: sum(bill.values()) for name, bill in bills.items()}
-    told = "; ".join(f"{name} {_told(bill)}" for name, bill in bills.items())
     floor = bills["ours"]["API Gateway"] / totals["original"]
     yield figure(
         "cost.per_million_over_original",
         [totals["ours"] / totals["original"]],
         goal="<= 0.4",
-        note=f"API Gateway alone is {floor:.2f} of the original's bill, whatever is behind it; {told}",
+        note=f"API Gateway alone is {floor:.2f} of the original's bill, whatever is behind it; {_told(bills)}",
     )
+    over = totals["function_url"] / totals["original"]
+    yield figure("cost.function_url_over_original", [over], goal="<= 0.30")
+    yield figure("cost.github_over_original", [totals["github"] / totals["github_original"]], goal="<= 0.60")
     # Neither side can save the cost of the incoming request and of the stored item.
-    between = {name: bill["Lambda"] + bill["SQS"] for name, bill in bills.items()}
+    between = {name: bills[name]["Lambda"] + bills[name]["SQS"] for name in ("ours", "original")}
     yield figure("cost.lambda_and_sqs_over_original", [between["ours"] / between["original"]])
     for name, total in totals.items():
         yield figure(f"cost.per_million_{name}_usd", [total], unit="USD")
 
 
-def _bill(each: Side) -> dict[str, float]:
-    """Return the dollars for a million webhooks, by service."""
+def _small(each: Side) -> Carried:
+    """Return what the webhooks take that the side has stored: one request sends a message, two are for a batch."""
+    (table,) = each.physical("AWS::DynamoDB::Table")
+    items = each.client("dynamodb").scan(TableName=table, Limit=50)["Items"]
+    return Carried(1 + 2 / _BATCH, median(math.ceil(size_of(item) / 1024) for item in items))
+
+
+def _bill(each: Side, carried: Carried, *, requests: int = MILLION) -> dict[str, float]:
+    """Return the dollars for a million webhooks, by service. ``requests`` are those to API Gateway."""
     invocations = 0.0
     gb_seconds: dict[str, float] = {}
     for name, configuration in each.functions():
@@ -49,12 +66,11 @@ def _bill(each: Side) -> dict[str, float]:
         seconds = MILLION * share * milliseconds / 1000
         gb_seconds[architecture] = gb_seconds.get(architecture, 0) + seconds * configuration["MemorySize"] / 1024
     return Usage(
-        requests=MILLION,
+        requests=requests,
         invocations=MILLION * invocations,
         gb_seconds=gb_seconds,
-        # One request sends a message; one each receives and deletes a batch.
-        sqs_requests=MILLION * (1 + 2 / _BATCH),
-        write_units=MILLION * _write_units(each),
+        sqs_requests=MILLION * carried.sqs_requests,
+        write_units=MILLION * carried.write_units,
     ).bill()
 
 
@@ -62,24 +78,7 @@ def _invocations_a_webhook(function: str) -> float:
     return 1 if "Publisher" in function else 1 / _BATCH
 
 
-def _write_units(each: Side) -> float:
-    """Return the write units of an item: one for each started KB."""
-    (table,) = each.physical("AWS::DynamoDB::Table")
-    items = each.client("dynamodb").scan(TableName=table, Limit=50)["Items"]
-    return median(math.ceil(_size(item) / 1024) for item in items)
-
-
-def _size(item: Mapping[str, Any]) -> int:
-    """Return the size of an item: its names and values.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
-    """
-    size = 0
-    for name, value in item.items():
-        ((type, content),) = value.items()
-        size += len(name.encode()) + (3 + _size(content) + len(content) if type == "M" else len(content.encode()))
-    return size
-
-
-def _told(bill: Mapping[str, float]) -> str:
-    return " + ".join(f"{usd:.2f} {service}" for service, usd in bill.items())
+def _told(bills: Mapping[str, Mapping[str, float]]) -> str:
+    return "; ".join(
+        f"{name} {' + '.join(f'{usd:.2f} {service}' for service, usd in bill.items())}" for name, bill in bills.items()
+    )

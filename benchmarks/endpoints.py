@@ -43,7 +43,7 @@ def measure(emulator: Emulator, rounds: int = 5, requests: int = REQUESTS) -> It
         yield figure(f"door.{name}_p50_ms", values, unit="ms")
     for each in sides.values():
         each.drain()
-    yield from cost.measure(ours=sides["direct"], original=sides["original"])
+    yield from cost.measure(direct=sides["direct"], with_publisher=sides["lambda"], original=sides["original"])
 
 
 def _timing(each: Side, requests: int) -> Callable[[], float]:

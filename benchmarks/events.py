@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from functions import SIGNING_SECRET
@@ -35,10 +36,14 @@ _HEADERS = {
 }
 
 
-def signed() -> Webhook:
-    """Return a new signed webhook."""
+def signed(payload: bytes | None = None) -> Webhook:
+    """Return a new signed webhook.
+
+    Args:
+        payload: Its payload. Default: 1 KB, with an id of its own.
+    """
     id = str(uuid.uuid4())
-    body = json.dumps({"id": id, **_PAYLOAD}).encode()
+    body = json.dumps({"id": id, **_PAYLOAD}).encode() if payload is None else payload
     signature = hmac.new(SIGNING_SECRET.encode(), body, "sha256").hexdigest()
     headers = {**_HEADERS, "X-GitHub-Delivery": id, "X-Hub-Signature-256": f"sha256={signature}"}
     return webhook(body, id=id, path=f"/{_PATH}", headers=headers)
@@ -129,3 +134,30 @@ def _request() -> dict[str, Any]:
         "body": body,
         "isBase64Encoded": True,
     }
+
+
+class _Recorded(Exception):
+    """The arguments of a call of a client."""
+
+
+class Recorder:
+    """A client that records its first call."""
+
+    def __getattr__(self, _operation: str) -> Callable[..., Any]:
+        def call(**arguments: Any) -> None:
+            raise _Recorded(arguments)
+
+        return call
+
+
+def recorded(work: Callable[[], object]) -> dict[str, Any]:
+    """Return the arguments of the first call of a Recorder.
+
+    Args:
+        work: What makes the call.
+    """
+    try:
+        work()
+    except _Recorded as call:
+        return dict(call.args[0])
+    raise AssertionError("it made no call")

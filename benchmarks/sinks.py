@@ -1,6 +1,9 @@
 """The webhooks a second that our consumer stores, against a consumer that stores one record after the other. Both have
 the same number of workers, the same server, and 5 milliseconds a round trip.
 
+And against the limit of the server, over one connection and without that delay, which would hide the difference: `COPY`
+of the same rows, and the same requests to DynamoDB by the standard library alone.
+
     PYTHONPATH=examples python benchmarks/sinks.py
 """
 
@@ -19,13 +22,17 @@ import psutil
 from postgres_server import USER, PostgresServer
 from postgres_server import running as running_postgres
 
-from events import BATCH_SIZE, batches, messages
+from events import BATCH_SIZE, Recorder, batches, messages, recorded, signed
 from figure import Figure, figure, interleaved, print_figures, ratio
 from functions import DATABASE_NAME, PEERS, Function, deployed, secret
 from processes import Worker, serving
 from scalable_webhook_cli.local.emulator import running as running_emulator
 from slow_link import round_trips
+from webhook_runtime.contract.settings import DynamoDBSettings
 from webhook_runtime.contract.table import create_table
+from webhook_runtime.deadline import Deadline
+from webhook_runtime.sinks.dynamodb import DynamoDBSink
+from worker import Context
 
 ROUND_TRIP_MS = 5
 WORKERS = 2
@@ -44,8 +51,9 @@ class _Side:
         endpoint: str,
         make: Callable[[int], Sequence[Any]],
         server: psutil.Process | None = None,
+        workers: int = WORKERS,
     ) -> None:
-        self._workers = [Worker(function, endpoint) for _ in range(WORKERS)]
+        self._workers = [Worker(function, endpoint) for _ in range(workers)]
         self._make = make
         self._server = server
         self.sent = 0
@@ -60,8 +68,8 @@ class _Side:
         runs = [worker.receive() for worker in self._workers]
         if any(answer and answer["batchItemFailures"] for run in runs for answer in run.answers):
             raise RuntimeError("a webhook was not stored")
-        self.server_ms.append((self._server_ms() - server) / events / WORKERS)
-        webhooks = events * WORKERS * BATCH_SIZE
+        self.server_ms.append((self._server_ms() - server) / events / len(runs))
+        webhooks = events * len(runs) * BATCH_SIZE
         self.sent += webhooks
         return webhooks / (max(run.ended for run in runs) - min(run.began for run in runs))
 
@@ -91,7 +99,9 @@ def measure(rounds: int = 5, webhooks: int = 400) -> Iterable[Figure]:
     with tempfile.TemporaryDirectory() as folder, running_postgres() as postgres, _slow(postgres.port) as port:
         functions = deployed(Path(folder), port=port)
         yield from _postgres(functions["PostgresConsumer"], postgres, port, rounds, events)
+        yield from _beside_copy(functions["PostgresConsumer"], postgres, rounds, events * WORKERS)
         yield from _dynamodb(functions["OpenConsumer"], rounds, events)
+        yield from _beside_bare(functions["OpenConsumer"], rounds, events * WORKERS)
 
 
 def _round_trip() -> Figure:
@@ -104,27 +114,44 @@ def _round_trip() -> Figure:
 
 def _postgres(function: Function, server: PostgresServer, port: int, rounds: int, events: int) -> Iterable[Figure]:
     """Measure real Postgres. The other side has the same columns, a kept connection and a prepared statement too."""
+    rates = _against_postgres(function, "sequential", server, port, rounds, events, WORKERS)
+    yield ratio("sink.postgres_rate_over_sequential", *rates, goal=_GOAL)
+    yield from _rates("postgres", "sequential", *rates)
+
+
+def _beside_copy(function: Function, server: PostgresServer, rounds: int, events: int) -> Iterable[Figure]:
+    """Measure a batch beside ``COPY`` of the same rows, each over one connection to the server."""
+    rates = _against_postgres(function, "copy", server, server.port, rounds, events, 1)
+    yield ratio("sink.postgres_rate_over_copy", *rates, goal=">= 0.6")
+    yield from _rates("postgres_alone", "copy", *rates)
+
+
+def _against_postgres(
+    function: Function, peer: str, server: PostgresServer, port: int, rounds: int, events: int, workers: int
+) -> tuple[list[float], list[float]]:
+    """Return the rates of our consumer and of a peer, each into a table of its own."""
+    tables = (f"ours_beside_{peer}", f"table_of_{peer}")
+    variables = {"WEBHOOK_TABLE_NAME": tables[0], "WEBHOOK_DATABASE_PORT": str(port)}
+    function = replace(function, environment={**function.environment, **variables})
     peer_environment = {
         "DATABASE_USER": USER,
         "DATABASE_PASSWORD": server.password,
         "DATABASE_NAME": DATABASE_NAME,
         "DATABASE_PORT": str(port),
-        "TABLE_NAME": "sequential",
+        "TABLE_NAME": tables[1],
     }
-    peer = Function(PEERS / "sequential", "sequential_postgres.handler", peer_environment)
-    tables = (function.environment["WEBHOOK_TABLE_NAME"], "sequential")
+    other = Function(PEERS / "sequential", f"{peer}_postgres.handler", peer_environment)
     owner = pg8000.native.Connection(USER, "127.0.0.1", DATABASE_NAME, server.port, server.password)
     for table in tables:
         owner.run(create_table("postgres", table))
     with serving("stub.py", secret(USER, server.password)) as services:
         endpoint = f"http://127.0.0.1:{services}"
-        ours, theirs = _Side(function, endpoint, batches), _Side(peer, endpoint, batches)
+        ours, theirs = (_Side(each, endpoint, batches, workers=workers) for each in (function, other))
         rates = _compare(ours, theirs, rounds, events)
     stored = [owner.run(f"SELECT count(*) FROM {table}")[0][0] for table in tables]  # noqa: S608
     owner.close()
     _require_all(ours, theirs, stored)
-    yield ratio("sink.postgres_rate_over_sequential", *rates, goal=_GOAL)
-    yield from _rates("postgres", "sequential", *rates)
+    return rates
 
 
 def _dynamodb(function: Function, rounds: int, events: int) -> Iterable[Figure]:
@@ -142,6 +169,24 @@ def _dynamodb(function: Function, rounds: int, events: int) -> Iterable[Figure]:
     for name, side in {"ours": ours, "original": theirs}.items():
         note = "processor time of the local AWS, for 10 webhooks"
         yield figure(f"sink.local_aws_{name}_ms_per_batch", side.server_ms[1:], unit="ms", note=note)
+
+
+def _beside_bare(function: Function, rounds: int, events: int) -> Iterable[Figure]:
+    """Measure a batch beside the request alone, which a client of the standard library sends to the same stub."""
+    with serving("stub.py", secret()) as port:
+        endpoint = f"http://127.0.0.1:{port}"
+        bare = Function(PEERS / "bare", "stdlib.dynamodb")
+        ours, theirs = _Side(function, endpoint, batches, workers=1), _Side(bare, endpoint, _statements, workers=1)
+        rates = _compare(ours, theirs, rounds, events)
+    yield ratio("sink.dynamodb_rate_over_bare", *rates)
+    yield from _rates("dynamodb_alone", "bare", *rates)
+
+
+def _statements(count: int) -> list[dict[str, Any]]:
+    """Return the requests by which our consumer stores as many batches."""
+    sink = DynamoDBSink(DynamoDBSettings("Bare"), Recorder())
+    webhooks = [[signed() for _ in range(BATCH_SIZE)] for _ in range(count)]
+    return [recorded(lambda batch=batch: [*sink.store(batch, Deadline(Context()))]) for batch in webhooks]
 
 
 def _against(

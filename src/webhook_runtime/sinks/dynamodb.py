@@ -83,6 +83,12 @@ class DynamoDBSink:
         return Outcome(kind, error["Code"], reason, is_trouble=kind is Kind.RETRY)
 
     def _statement(self, webhook: Webhook) -> dict[str, Any]:
+        item = self.item(webhook)
+        names = ", ".join(f"'{name}': ?" for name in item)
+        return {"Statement": f'INSERT INTO "{self._table_name}" VALUE {{{names}}}', "Parameters": list(item.values())}
+
+    def item(self, webhook: Webhook) -> dict[str, Any]:
+        """Return the item of a webhook, as DynamoDB has it. A payload that fits none is stored first."""
         columns = _COLUMNS
         compressed = _compressed(webhook.body) if self._compresses else None
         if self._payloads is not None and len(compressed or webhook.body) > _MAX_ITEM_PAYLOAD:
@@ -92,9 +98,7 @@ class DynamoDBSink:
             columns = without | {"payload_object": lambda _: {"S": uri}}
         elif compressed is not None:
             columns = {**_COLUMNS, "payload": lambda _: {"B": compressed}, ENCODING: lambda _: {"S": ZLIB}}
-        item = {name: column(webhook) for name, column in columns.items()}
-        names = ", ".join(f"'{name}': ?" for name in item)
-        return {"Statement": f'INSERT INTO "{self._table_name}" VALUE {{{names}}}', "Parameters": list(item.values())}
+        return {name: column(webhook) for name, column in columns.items()}
 
 
 def _compressed(body: bytes) -> bytes | None:
