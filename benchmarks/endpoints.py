@@ -1,6 +1,6 @@
-"""The time of an answer, one request after the other, and the cost of a million webhooks.
+"""The time of an answer, one request after the other, the cost of a million webhooks, and the time until one is stored.
 
-The queues deliver nothing during these requests, so the time is that of the endpoint alone.
+The queues deliver nothing during the first requests, so the time is that of the endpoint alone.
 """
 
 import hmac
@@ -12,6 +12,7 @@ from statistics import median
 import httpx
 
 import cost
+import latency
 from figure import Figure, figure, interleaved, print_figures, ratio
 from scalable_webhook_cli.local.emulator import Emulator, running
 from side import OURS, PEERS, Side, side
@@ -22,7 +23,7 @@ _SIGNATURE = "sha256=" + hmac.new(b"shh", _BODY, "sha256").hexdigest()
 
 
 def measure(emulator: Emulator, rounds: int = 5, requests: int = REQUESTS) -> Iterator[Figure]:
-    """Measure the time of an answer, and then the cost of the webhooks."""
+    """Measure the time of an answer, then the cost of the webhooks, and the time until one is stored."""
     sides = {
         "direct": side(emulator, OURS / "direct"),
         "lambda": side(emulator, OURS / "signed"),
@@ -44,6 +45,7 @@ def measure(emulator: Emulator, rounds: int = 5, requests: int = REQUESTS) -> It
     for each in sides.values():
         each.drain()
     yield from cost.measure(direct=sides["direct"], with_publisher=sides["lambda"], original=sides["original"])
+    yield from latency.measure(sides["lambda"], rounds)
 
 
 def _timing(each: Side, requests: int) -> Callable[[], float]:

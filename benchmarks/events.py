@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from functions import SIGNING_SECRET
+from webhook_runtime.contract.table import COLUMNS
 from webhook_runtime.message import Webhook
 from webhook_runtime.testing import sqs_event, webhook
 
@@ -134,6 +135,36 @@ def _request() -> dict[str, Any]:
         "body": body,
         "isBase64Encoded": True,
     }
+
+
+def rows(count: int) -> list[str]:
+    """Return batches of rendered rows.
+
+    Args:
+        count: The number of batches.
+    """
+    return ["".join(row(signed()) for _ in range(BATCH_SIZE)) for _ in range(count)]
+
+
+# https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS
+_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def row(sent: Webhook) -> str:
+    """Return a webhook as a row of its table, in the format of Postgres' ``COPY``."""
+    values = {
+        "id": sent.id,
+        "mount": sent.mount,
+        "request_id": sent.request_id,
+        "received_at": sent.received_at.isoformat(),
+        "method": sent.method,
+        "path": sent.path,
+        "query": sent.query_string,
+        "headers": json.dumps(dict(sent.headers)),
+        "payload": f"\\x{sent.body.hex()}",
+        "source_ip": sent.source_ip,
+    }
+    return "\t".join(values[name].translate(_ESCAPED) for name in COLUMNS) + "\n"
 
 
 class _Recorded(Exception):

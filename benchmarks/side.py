@@ -62,9 +62,13 @@ class Side:
 
     def billed_milliseconds(self, function: str, configuration: dict[str, Any]) -> list[int]:
         """Return the billed duration of each invocation of a function, by its REPORT lines."""
-        group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{function}"
-        streams = log_streams(self.client("logs"), group)
+        streams = self.log(function, configuration)
         return [int(ms) for stream in streams for message in stream for ms in _BILLED.findall(message)]
+
+    def log(self, function: str, configuration: dict[str, Any]) -> Iterator[Iterator[str]]:
+        """Yield the lines of each environment of a function."""
+        group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{function}"
+        return log_streams(self.client("logs"), group)
 
 
 def side(emulator: Emulator, app: Path, context: list[str] | None = None) -> Side:

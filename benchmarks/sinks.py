@@ -22,7 +22,7 @@ import psutil
 from postgres_server import USER, PostgresServer
 from postgres_server import running as running_postgres
 
-from events import BATCH_SIZE, Recorder, batches, messages, recorded, signed
+from events import BATCH_SIZE, Recorder, batches, messages, recorded, rows, signed
 from figure import Figure, figure, interleaved, print_figures, ratio
 from functions import DATABASE_NAME, PEERS, Function, deployed, secret
 from processes import Worker, serving
@@ -114,23 +114,34 @@ def _round_trip() -> Figure:
 
 def _postgres(function: Function, server: PostgresServer, port: int, rounds: int, events: int) -> Iterable[Figure]:
     """Measure real Postgres. The other side has the same columns, a kept connection and a prepared statement too."""
-    rates = _against_postgres(function, "sequential", server, port, rounds, events, WORKERS)
+    rates = _against_postgres(function, "sequential_postgres.handler", batches, server, port, rounds, events, WORKERS)
     yield ratio("sink.postgres_rate_over_sequential", *rates, goal=_GOAL)
     yield from _rates("postgres", "sequential", *rates)
 
 
 def _beside_copy(function: Function, server: PostgresServer, rounds: int, events: int) -> Iterable[Figure]:
-    """Measure a batch beside ``COPY`` of the same rows, each over one connection to the server."""
-    rates = _against_postgres(function, "copy", server, server.port, rounds, events, 1)
+    """Measure a batch beside ``COPY`` of the same rows, each over one connection to the server: by a consumer that
+    reads the same messages, and by one that gets rendered rows."""
+    rates = _against_postgres(function, "copy_postgres.handler", batches, server, server.port, rounds, events, 1)
     yield ratio("sink.postgres_rate_over_copy", *rates, goal=">= 0.6")
     yield from _rates("postgres_alone", "copy", *rates)
+    rates = _against_postgres(function, "copy_postgres.rendered", rows, server, server.port, rounds, events, 1)
+    yield ratio("sink.postgres_rate_over_rendered_copy", *rates)
 
 
 def _against_postgres(
-    function: Function, peer: str, server: PostgresServer, port: int, rounds: int, events: int, workers: int
+    function: Function,
+    peer: str,
+    make: Callable[[int], Sequence[Any]],
+    server: PostgresServer,
+    port: int,
+    rounds: int,
+    events: int,
+    workers: int,
 ) -> tuple[list[float], list[float]]:
-    """Return the rates of our consumer and of a peer, each into a table of its own."""
-    tables = (f"ours_beside_{peer}", f"table_of_{peer}")
+    """Return the rates of our consumer and of a peer with its own events, each into a table of its own."""
+    table = peer.replace(".", "_")
+    tables = (f"beside_{table}", table)
     variables = {"WEBHOOK_TABLE_NAME": tables[0], "WEBHOOK_DATABASE_PORT": str(port)}
     function = replace(function, environment={**function.environment, **variables})
     peer_environment = {
@@ -140,13 +151,14 @@ def _against_postgres(
         "DATABASE_PORT": str(port),
         "TABLE_NAME": tables[1],
     }
-    other = Function(PEERS / "sequential", f"{peer}_postgres.handler", peer_environment)
+    other = Function(PEERS / "sequential", peer, peer_environment)
     owner = pg8000.native.Connection(USER, "127.0.0.1", DATABASE_NAME, server.port, server.password)
     for table in tables:
         owner.run(create_table("postgres", table))
     with serving("stub.py", secret(USER, server.password)) as services:
         endpoint = f"http://127.0.0.1:{services}"
-        ours, theirs = (_Side(each, endpoint, batches, workers=workers) for each in (function, other))
+        ours = _Side(function, endpoint, batches, workers=workers)
+        theirs = _Side(other, endpoint, make, workers=workers)
         rates = _compare(ours, theirs, rounds, events)
     stored = [owner.run(f"SELECT count(*) FROM {table}")[0][0] for table in tables]  # noqa: S608
     owner.close()
