@@ -114,6 +114,9 @@ class _Watch:
     def _too_many_resources(self, constructs: list[IConstruct]) -> list[str]:
         limit = self._stack.node.try_get_context(_LIMIT_OF_THE_CDK)
         limit = _MAX_RESOURCES if limit is None else int(limit)
+        # Those of nested stacks included: whose each one is takes a call of the CDK, and most stacks are small.
+        if sum(isinstance(each, CfnResource) for each in constructs) <= limit:
+            return []
         count = self._resources(constructs)
         if not limit or count <= limit:
             return []

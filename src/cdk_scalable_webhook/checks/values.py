@@ -184,6 +184,7 @@ def known_seconds(value: Duration | None) -> float | None:
     return None if value is None or value.is_unresolved() else in_seconds(value)
 
 
+@functools.cache  # each time is a call of the CDK, and a duration never changes
 def in_seconds(value: Duration) -> float:
     """Return the seconds of a duration that is no token."""
     return value.to_seconds(integral=False)
