@@ -12,16 +12,16 @@ import github
 from scalable_webhook_cli.plan.bill import Usage, usd
 from scalable_webhook_cli.plan.load import BatchTime, Load
 from scalable_webhook_cli.plan.planning import plan
-from scalable_webhook_cli.plan.template import Deployed, Function
+from scalable_webhook_cli.plan.template import Deployed
 
 MILLION = 1_000_000
 RATES = (1, 10, 100)
 _WINDOW = 1.0
 
-# As in docs/limits-and-costs.md: the functions have the default memory.
-_PUBLISHER_SECONDS, _CONSUMER_SECONDS, _GB = 0.01, 0.05, 256 / 1024
-_FUNCTION_URL = "function URL"
-_BATCH_SIZE, _CONCURRENCY = 10, 2
+# As in docs/limits-and-costs.md.
+_PUBLISHER_SECONDS, _CONSUMER_SECONDS = 0.01, 0.05
+# The defaults of a webhook. The memory is in MiB.
+MEMORY, BATCH_SIZE, CONCURRENCY = 256, 10, 2
 # The bytes of log lines, with the 26 that CloudWatch adds to each. Estimated from their fields, with Lambda's own lines
 # of an invocation.
 _ACCESS_LOG, _OF_PUBLISHER, _OF_WEBHOOK, _OF_BATCH = 360, 830, 310, 700
@@ -46,7 +46,7 @@ class Sink(NamedTuple):
 ENDPOINTS = (
     Endpoint("direct integration", has_api=True, has_publisher=False),
     Endpoint("Lambda integration", has_api=True, has_publisher=True),
-    Endpoint(_FUNCTION_URL, has_api=False, has_publisher=True),
+    Endpoint("function URL", has_api=False, has_publisher=True),
 )
 SINKS = (
     Sink("DynamoDB", is_dynamodb=True),
@@ -70,7 +70,7 @@ def bill(endpoint: Endpoint, sink: Sink, rate: float, *, window: float = 0.0) ->
     usage = Usage(
         requests=MILLION * endpoint.has_api,
         invocations=MILLION * (endpoint.has_publisher + 1 / full),
-        gb_seconds={"arm64": MILLION * used * _GB},
+        gb_seconds={"arm64": MILLION * used * MEMORY / 1024},
         sqs_requests=MILLION * carried.sqs_requests,
         write_units=MILLION * carried.write_units * sink.is_dynamodb,
     )
@@ -80,8 +80,7 @@ def bill(endpoint: Endpoint, sink: Sink, rate: float, *, window: float = 0.0) ->
 
 def webhooks_a_batch(rate: float, window: float) -> float:
     """Return the webhooks of a batch, with the defaults of a webhook, at a steady rate."""
-    functions = {"consumer": Function(), "publisher": Function()}
-    deployed = Deployed(name="GitHub", max_concurrency=_CONCURRENCY, batch_size=_BATCH_SIZE, window=window, **functions)
+    deployed = Deployed(name="GitHub", max_concurrency=CONCURRENCY, batch_size=BATCH_SIZE, window=window)
     planned = plan(deployed, Load(then=rate), time=BatchTime(milliseconds=_CONSUMER_SECONDS * 1000))
     return planned.stored / planned.batches
 

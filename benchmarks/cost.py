@@ -5,7 +5,7 @@ which is the same on every side.
 The measurements are the run times of the functions, by the REPORT lines of the local AWS, and the sizes of the stored
 items. The local AWS has a shorter round trip than AWS, so the GB-seconds are less than there, on every side.
 
-What GitHub sends is priced by the same run times: those of a function hang little on the size.
+Webhooks of GitHub are priced by the same run times, which hang little on the size.
 """
 
 import math

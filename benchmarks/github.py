@@ -1,4 +1,4 @@
-"""What GitHub sends: the examples of its own library, ``@octokit/webhooks-examples``, with its headers, and what they
+"""Webhooks of GitHub: the examples of its own library, ``@octokit/webhooks-examples``, with its headers, and how much they
 take of SQS and DynamoDB. `make environment` installs them.
 """
 
@@ -22,7 +22,7 @@ _CHUNK = 64 * 1024
 
 
 class Carried(NamedTuple):
-    """What a webhook takes of SQS and DynamoDB, on average: requests, and write units."""
+    """The use of SQS and DynamoDB by a webhook, on average: requests, and write units."""
 
     sqs_requests: float
     write_units: float
@@ -42,7 +42,7 @@ def webhooks() -> tuple[Webhook, ...]:
 
 @cache
 def carried(*, batch: int, compress: bool) -> Carried:
-    """Return what the examples take.
+    """Return the average of the examples.
 
     Args:
         batch: The webhooks of a batch.

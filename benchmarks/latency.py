@@ -2,7 +2,7 @@
 
 A webhook is accepted once SQS has it, as the publisher logs: the answer is on its way then.
 
-The local AWS delivers, and its DynamoDB stores. What is the product's own is the processor time of `cpu.py`.
+The local AWS delivers, and its DynamoDB stores. The product's own part is the processor time of `cpu.py`.
 """
 
 import hmac

@@ -1,8 +1,8 @@
 """The webhooks a second that our consumer stores, against a consumer that stores one record after the other. Both have
 the same number of workers, the same server, and 5 milliseconds a round trip.
 
-And against the limit of the server, over one connection and without that delay, which would hide the difference: `COPY`
-of the same rows, and the same requests to DynamoDB by the standard library alone.
+And against the limit of the server, over one connection: `COPY` of the same rows, and the same requests to DynamoDB by
+the standard library alone. These have no such delay, which would hide the difference.
 
     PYTHONPATH=examples python benchmarks/sinks.py
 """
@@ -120,8 +120,8 @@ def _postgres(function: Function, server: PostgresServer, port: int, rounds: int
 
 
 def _beside_copy(function: Function, server: PostgresServer, rounds: int, events: int) -> Iterable[Figure]:
-    """Measure a batch beside ``COPY`` of the same rows, each over one connection to the server: by a consumer that
-    reads the same messages, and by one that gets rendered rows."""
+    """Measure a batch next to ``COPY`` of the same rows, over one connection: by a consumer that reads the same
+    messages, and by one that gets rendered rows."""
     rates = _against_postgres(function, "copy_postgres.handler", batches, server, server.port, rounds, events, 1)
     yield ratio("sink.postgres_rate_over_copy", *rates, goal=">= 0.6")
     yield from _rates("postgres_alone", "copy", *rates)
@@ -184,7 +184,7 @@ def _dynamodb(function: Function, rounds: int, events: int) -> Iterable[Figure]:
 
 
 def _beside_bare(function: Function, rounds: int, events: int) -> Iterable[Figure]:
-    """Measure a batch beside the request alone, which a client of the standard library sends to the same stub."""
+    """Measure a batch next to the request alone, which a client of the standard library sends to the same stub."""
     with serving("stub.py", secret()) as port:
         endpoint = f"http://127.0.0.1:{port}"
         bare = Function(PEERS / "bare", "stdlib.dynamodb")

@@ -3,12 +3,15 @@
 import json
 import re
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
+import bills
+import github
 from cdk_scalable_webhook import CircuitBreaker, Ingress, ScalableWebhook
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +43,9 @@ def functions(ingress: str) -> dict[str, Any]:
     }
     assert all(each["Architectures"] == ["arm64"] for each in found.values())
     (mapping,) = template.find_resources("AWS::Lambda::EventSourceMapping").values()
-    return {"batch": mapping["Properties"]["BatchSize"]} | {name: each["MemorySize"] for name, each in found.items()}
+    concurrency = mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+    told = {"batch": mapping["Properties"]["BatchSize"], "concurrency": concurrency}
+    return told | {name: each["MemorySize"] for name, each in found.items()}
 
 
 def bill(ingress: str) -> dict[str, float]:
@@ -62,11 +67,27 @@ def bill(ingress: str) -> dict[str, float]:
 
 @pytest.mark.parametrize(("ingress", "column"), [("direct", 0), ("Lambda", 1)])
 def test_a_million_webhooks_cost_as_much_as_in_the_table(ingress: str, column: int) -> None:
-    rows = re.findall(r"^\| ([A-Z]\w+(?: \w+)?) \|.*?\| \$ ([\d.]+) \| \$ ([\d.]+) \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| ([A-Z]\w+(?: \w+)?) \|[^$\n]*\| \$ ([\d.]+) \| \$ ([\d.]+) \|$", PAGE, re.MULTILINE)
     table = {name: amounts[column] for name, *amounts in rows}
     expected = bill(ingress)
     expected["Together"] = sum(expected.values())
     assert table == {name: f"{usd:.3f}" for name, usd in expected.items()}
+
+
+def test_what_github_sends_costs_as_much_as_in_the_tables() -> None:
+    try:
+        lines = [*bills.table(), *bills.savings()]
+    except FileNotFoundError:
+        pytest.skip("GitHub's payloads are not installed; `make environment` does so")
+    assert [line for line in lines if line not in PAGE.splitlines()] == []
+    assert told(r"These are the (\d+) examples") == len(github.webhooks())
+    assert told(r"a median of ([\d.]+) KB") == round(median(len(each.body) for each in github.webhooks()) / 1000, 1)
+
+
+def test_the_bills_are_of_the_functions_that_are_deployed() -> None:
+    known = functions("Lambda")
+    assert (known["batch"], known["Publisher"]) == (bills.BATCH_SIZE, bills.MEMORY)
+    assert bills.CONCURRENCY == told(r"the default of (\d+) batches at a time") == known["concurrency"]
 
 
 def test_the_memory_and_the_batch_size_are_those_of_the_functions() -> None:
