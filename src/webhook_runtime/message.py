@@ -62,7 +62,11 @@ class Headers(Mapping[str, str]):
         return len(self._values)
 
     def items(self) -> ItemsView[str, str]:
-        # A mapping's own would look each name up again.
+        """Return every header, without looking each name up again.
+
+        Returns:
+            The name in lower case, and the value.
+        """
         return {name: ", ".join(values) for name, values in self._values.items()}.items()
 
     def __contains__(self, name: object) -> bool:

@@ -39,7 +39,7 @@ def admitted(provider: str, event: samples.Event, id: str) -> Webhook | Answer:
         made.body, method=made.method, headers=made.headers, query=[(k, v[0]) for k, v in parse_qs(query).items()]
     )
     source = Source.from_description(described, SecretsManager(AWSCURRENT=SECRET))
-    return source.admit(Webhook(**{**vars(arrived), "url": URL, "received_at": now}))
+    return source.admit(arrived._replace(url=URL, received_at=now))
 
 
 @pytest.mark.parametrize(("provider", "name"), EVENTS)
