@@ -157,7 +157,7 @@ def messages() -> list[dict[str, Any]]:
 
 def plain(webhook: message.Webhook) -> dict[str, Any]:
     """Return a webhook as JSON, without the fields that SQS adds."""
-    fields = {name: value for name, value in vars(webhook).items() if name not in ("message_id", "attempt")}
+    fields = {name: value for name, value in webhook._asdict().items() if name not in ("message_id", "attempt")}
     return fields | {
         "key": webhook.key,
         "headers": list(webhook.headers.pairs()),

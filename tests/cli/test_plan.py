@@ -933,7 +933,8 @@ def test_other_values_can_be_tried(cdk_out: Path) -> None:
 
 
 def test_a_plan_needs_neither_an_aws_nor_a_terminal() -> None:
-    code = "import sys, scalable_webhook_cli.plan; print(*{name.partition('.')[0] for name, it in sys.modules.items() if it})"
+    named = "{name.partition('.')[0] for name, module in sys.modules.items() if module}"
+    code = f"import sys, scalable_webhook_cli.plan; print(*{named})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"boto3", "botocore", "typer", "rich", "httpx", "aws_cdk", "jsii"} & set(loaded)
 

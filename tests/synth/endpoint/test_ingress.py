@@ -97,7 +97,7 @@ def sent_by(call: str) -> dict[str, Any] | None:
 def fields(sent: dict[str, Any]) -> dict[str, Any]:
     webhook = message.read(sent)
     own = {name: value for name, value in webhook.headers.items() if name != "content-length"}
-    return vars(webhook) | {"headers": own, "query_string": webhook.query}
+    return webhook._asdict() | {"headers": own, "query_string": webhook.query}
 
 
 @given(payloads, headers, queries, paths)
