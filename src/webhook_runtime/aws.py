@@ -18,6 +18,7 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection, responses
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -318,8 +319,12 @@ def _connection(scheme: str, host: str, port: int | None) -> HTTPConnection:
     if scheme == "http":
         return HTTPConnection(host, port, timeout=CONNECT_SECONDS)
     bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
-    context = ssl.create_default_context(cafile=bundle)
-    return HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=context)
+    return HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=_tls(bundle))
+
+
+@cache  # it takes 20 ms, and each client and each new connection needs one
+def _tls(bundle: str | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=bundle)
 
 
 class _ConnectTimeout(OSError):

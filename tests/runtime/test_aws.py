@@ -428,6 +428,16 @@ def test_a_server_without_a_certificate_of_an_authority_is_unreachable(
     assert codes == ["SSLError", "SSLError"]
 
 
+def test_connections_load_the_certificate_authorities_of_the_system_once() -> None:
+    aws._tls.cache_clear()
+    with patch("ssl.create_default_context") as load:
+        for host in ("sqs.eu-west-1.amazonaws.com", "secretsmanager.eu-west-1.amazonaws.com") * 2:
+            aws._connection("https", host, 443)
+        aws._connection("http", "127.0.0.1", 9)
+    aws._tls.cache_clear()
+    load.assert_called_once()
+
+
 def test_bytes_are_the_only_other_type_of_an_argument() -> None:
     with pytest.raises(TypeError, match="datetime is no type of the protocol"):
         JsonClient("sqs", "http://127.0.0.1:9", read_timeout=1, attempts=1).send_message(at=datetime.now(UTC))

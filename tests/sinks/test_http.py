@@ -12,6 +12,7 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import unquote
 
 import pytest
@@ -623,6 +624,13 @@ class TestSigning:
         assert harness.link.attempts == 0
         secrets.is_down = False
         assert kinds(to, webhook()) == [S]
+
+
+@pytest.mark.parametrize(("url", "calls"), [("http://localhost/", 0), ("https://localhost/", 1), ("HTTP://h", 0)])
+def test_only_a_service_behind_tls_has_certificate_authorities_loaded(url: str, calls: int) -> None:
+    with patch("webhook_runtime.sinks.http.tls_context") as load:
+        HttpSink(HttpSettings(url, 5), None)
+    assert load.call_count == calls
 
 
 class TestTls:
