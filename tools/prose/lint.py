@@ -53,7 +53,8 @@ def markdown(path: Path) -> str:
 def prose_of_python(code: str) -> str:
     """Return docstrings, comments and messages as Markdown, and all other lines empty."""
     lines = [""] * (code.count("\n") + 1)
-    for row, text in [*_comments(code), *_docstrings(code), *_messages(code)]:
+    nodes = list(ast.walk(ast.parse(code)))
+    for row, text in [*_comments(code), *_docstrings(nodes), *_messages(nodes)]:
         for number, line in enumerate(text.splitlines(), row - 1):
             lines[number] = f"{lines[number]} {line.strip()}".strip()
     return "\n".join(lines)
@@ -67,9 +68,9 @@ def _comments(code: str) -> Iterable[tuple[int, str]]:
             yield token.start[0], ("" if alone else "- ") + token.string.lstrip("# ")
 
 
-def _docstrings(code: str) -> Iterable[tuple[int, str]]:
+def _docstrings(nodes: Sequence[ast.AST]) -> Iterable[tuple[int, str]]:
     """The description of each argument becomes an entry of a list, and its name code."""
-    for node in ast.walk(ast.parse(code)):
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if (
@@ -81,11 +82,10 @@ def _docstrings(code: str) -> Iterable[tuple[int, str]]:
                 yield first.lineno, re.sub(r"(?m)^ +(\w+):", r"- `\1`:", first.value.value)
 
 
-def _messages(code: str) -> Iterable[tuple[int, str]]:
+def _messages(nodes: Sequence[ast.AST]) -> Iterable[tuple[int, str]]:
     """The texts of errors and warnings. Values, quotes and arguments count as code, a remedy as a sentence."""
-    tree = ast.parse(code)
-    raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise)]
-    for node in ast.walk(tree):
+    raised = {node.exc for node in nodes if isinstance(node, ast.Raise)}
+    for node in nodes:
         if not isinstance(node, ast.Call) or not (node in raised or _is_message(node)):
             continue
         for text in node.args:
