@@ -28,21 +28,21 @@ def invoked(program: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[st
     start = python.by(program, lambda_runtime._detect_runtime_binary)
     monkeypatch.setattr(lambda_runtime, "_detect_runtime_binary", start)
 
-    def invoke(files: dict[str, str]) -> object:
-        with running(files) as worker:
+    def invoke(files: dict[str, str], handler: str = "index.handle") -> object:
+        with running(files, handler) as worker:
             return worker.invoke({}, "an id")["result"]
 
     return invoke
 
 
 @contextmanager
-def running(files: dict[str, str]) -> Iterator[lambda_runtime.Worker]:
+def running(files: dict[str, str], handler: str = "index.handle") -> Iterator[lambda_runtime.Worker]:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as made:
         for name, text in files.items():
             made.writestr(name, text)
     arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
-    config = {"FunctionArn": arn, "Runtime": "python3.14", "Handler": "index.handle", "Timeout": 30}
+    config = {"FunctionArn": arn, "Runtime": "python3.14", "Handler": handler, "Timeout": 30}
     worker = lambda_runtime.Worker("f", config, archive.getvalue())
     try:
         yield worker
@@ -59,6 +59,15 @@ def test_lambdas_packages_can_be_imported(invoked: Callable[[dict[str, str]], ob
 def test_other_installed_packages_cannot(module: str, invoked: Callable[[dict[str, str]], object]) -> None:
     with pytest.raises(RuntimeError, match=f"No module named '{module}'"):
         invoked({"index.py": HANDLER.format(modules=module)})
+
+
+@pytest.mark.parametrize(("handler", "is_loaded"), [("webhook_runtime.handlers.handle", False), ("index.handle", True)])
+def test_a_function_of_ours_starts_without_botocore(
+    handler: str, is_loaded: bool, invoked: Callable[..., object]
+) -> None:
+    module = handler.removesuffix(".handle").replace(".", "/")
+    code = "import sys\ndef handle(event, context): return 'botocore' in sys.modules"
+    assert invoked({"webhook_runtime/__init__.py": "", f"{module}.py": code}, handler) is is_loaded
 
 
 def test_its_own_code_comes_first(invoked: Callable[[dict[str, str]], object]) -> None:
