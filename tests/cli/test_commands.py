@@ -129,6 +129,12 @@ def test_env_unsets_variables_that_would_override_it(
     assert run.stdout.split() == ["http://[::1]", "true"]
 
 
+def test_a_command_starts_without_the_command_line_of_httpx() -> None:
+    program = "import sys, scalable_webhook_cli.commands, httpx; print(callable(httpx.main), 'pygments' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=SECONDS, check=True)
+    assert run.stdout.split() == ["True", "False"]
+
+
 def test_one_of_several_webhooks_has_to_be_named(deployed: Callable[..., None]) -> None:
     deployed("One/Webhook", "Two/Webhook")
     named = CliRunner().invoke(app, ["url", "Two/Webhook"])

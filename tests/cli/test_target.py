@@ -7,7 +7,7 @@ from botocore.exceptions import NoRegionError, ProfileNotFound
 
 from scalable_webhook_cli import target as targets
 from scalable_webhook_cli.errors import CliError
-from scalable_webhook_cli.target import Target
+from scalable_webhook_cli.target import Target, http_options
 
 from ..runtime.serving import Quiet, Serving
 
@@ -82,6 +82,23 @@ def test_an_unknown_profile_and_a_missing_region_are_rejected() -> None:
 def test_an_endpoint_on_another_machine_is_rejected(endpoint: str) -> None:
     with pytest.raises(CliError, match="must be on a loopback address"):
         Target(endpoint=endpoint)
+
+
+@pytest.mark.parametrize(
+    ("url", "trusts_environment", "verifies"),
+    [
+        ("http://127.0.0.1:4566/hooks", False, False),
+        ("https://localhost/hooks", False, True),
+        ("https://hooks.example.com/", True, True),
+        ("http://hooks.example.com/", True, True),
+    ],
+)
+def test_a_plain_call_to_this_machine_needs_neither_proxy_nor_certificates(
+    url: str, trusts_environment: bool, verifies: bool
+) -> None:
+    options = http_options(url)
+    assert options["trust_env"] is trusts_environment
+    assert (options["verify"] is not False) is verifies
 
 
 class Sqs:

@@ -28,7 +28,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     emulators.down(tmp_path)
 
 
-@pytest.mark.slow(200)
+@pytest.mark.slow(130)
 def test_the_demo_succeeds_and_prints_its_measurements(home: Path) -> None:
     environment = {**os.environ, "SCALABLE_WEBHOOK_HOME": str(home), "COLUMNS": "200"}
     folder = home / "pictures"

@@ -49,7 +49,7 @@ def collected(marks: str) -> list[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-@pytest.mark.slow(15)
+@pytest.mark.slow(40)
 @pytest.mark.smoke
 def test_the_run_time_is_tested_on_the_python_of_its_functions(said: list[str]) -> None:
     stack = Stack()
