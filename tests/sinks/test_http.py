@@ -189,7 +189,7 @@ class TestConnection:
             ended.set()
 
         harness.service.answers = [drip]
-        assert kinds(sink(harness, timeout=0.3), webhook(), webhook()) == [S, S]
+        assert kinds(sink(harness, timeout=1), webhook(), webhook()) == [S, S]
         assert not ended.is_set()
 
     @pytest.mark.parametrize("body", BODIES_CUT_SHORT, ids=list(BODIES_CUT_SHORT))
@@ -200,7 +200,7 @@ class TestConnection:
         head, closes = BODIES_CUT_SHORT[body]
         harness.service.answers = [lambda handler: say(handler, f"HTTP/1.1 {status} X\r\n{head}", closes=closes)]
         before = time.monotonic()
-        assert kinds(sink(harness, timeout=0.4), webhook(), webhook()) == [kind, S]
+        assert kinds(sink(harness, timeout=1), webhook(), webhook()) == [kind, S]
         assert time.monotonic() - before < USUAL_SECONDS
         assert len(harness.service.requests) == 2
         assert harness.link.attempts == 2
@@ -460,7 +460,7 @@ class TestAnswer:
 
     @pytest.mark.parametrize("trouble", [(429, {}), (503, {}), "hangs up", "never answers"])
     def test_one_webhook_that_fails_costs_the_others_no_try(self, harness: HttpHarness, trouble: Any) -> None:
-        answers = {"hangs up": hang_up, "never answers": lambda _: time.sleep(1)}
+        answers = {"hangs up": hang_up, "never answers": lambda _: time.sleep(3)}
         answer = answers[trouble] if isinstance(trouble, str) else trouble
         real = harness.service.take
 
@@ -468,7 +468,7 @@ class TestAnswer:
             return answer if request.body == b"bad" else real(request)
 
         harness.service.take = take  # type: ignore[method-assign]
-        to, others = sink(harness, timeout=0.4), [webhook(str(n)) for n in range(4)]
+        to, others = sink(harness, timeout=0.8), [webhook(str(n)) for n in range(4)]
         bad = webhook("bad")
         # At any place in a batch and after any number of retries, also as the last of a batch and the first of the
         # next.
