@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
-from tests.runtime.events import log_lines
+from tests.runtime.events import log_lines, url_event
 from webhook_runtime import clients, handlers, message
 from webhook_runtime.aws import AwsRejected, JsonClient
 from webhook_runtime.message import Webhook
@@ -107,6 +107,9 @@ def claim(_: schemes.Scheme, __: Webhook) -> Any:
 def requests() -> Sequence[dict[str, Any]]:
     """Return a publisher's requests: for each endpoint, a small one and one that is larger than a message."""
     mounts = json.loads(os.environ.get("WEBHOOK_SOURCES", '{"/": null}'))
+    if mount := os.environ.get("WEBHOOK_MOUNT"):
+        pairs = [(name, value) for name, values in headers().items() for value in values]
+        return [url_event(b"x" * size, path=mount, headers=pairs) for size in (10, 2_000_000)]
     return [
         {
             "resource": mount,

@@ -112,6 +112,7 @@ def _written(handler: str, folder: Path, *, large_payloads: bool) -> set[str]:
             queue=QueueOptions(fair_by=GroupBy.mount()),
             max_delivery_rate=AdaptiveRate(maximum=100, target_latency=Duration.seconds(1)),
         )
+    ScalableWebhook(stack, "Url", ingress=Ingress.function_url(), source=source, sink=Sink.dynamodb())
     ScalableWebhook(stack, "Open", delivery_id_header="Idempotency-Key", sink=Sink.dynamodb())
     functions = Template.from_stack(stack).find_resources(
         "AWS::Lambda::Function", {"Properties": {"Handler": f"webhook_runtime.handlers.{handler}"}}
