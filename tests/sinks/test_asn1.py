@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from scramp import ScramException, ScramMechanism
 
+from cdk_scalable_webhook.packaging import asset
 from cdk_scalable_webhook.packaging.asset import packed
 from webhook_runtime.contract import authorities
 from webhook_runtime.sinks import asn1
@@ -133,6 +134,22 @@ def test_a_packed_function_logs_in_with_channel_binding_and_without_asn1crypto(
     assert said.stdout.split() == ["SCRAM-SHA-256-PLUS", "None"], said.stderr
 
 
+def test_a_function_that_has_asn1crypto_uses_it(lambdas: Path) -> None:
+    program = "import webhook_runtime.sinks.postgres, asn1crypto.cms; print(asn1crypto.__file__)"
+    for packages in (["pg8000"], ["pg8000", "asn1crypto"]):
+        with packed(Stack(), packages, handler="postgres") as code:
+            folder = Path(code.path)  # type: ignore[attr-defined]
+            said = isolated.run(program, folder, lambdas)
+        assert said.stdout.startswith(f"{folder}/asn1crypto") is ("asn1crypto" in packages), said.stderr
+
+
+def test_another_version_of_scramp_may_ask_for_more_so_asn1crypto_is_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for known, there in ((asset._STOOD_IN, False), ({("scramp", "1.4.6"): "asn1crypto"}, True)):
+        monkeypatch.setattr(asset, "_STOOD_IN", known)
+        with packed(Stack(), ["pg8000"], handler="postgres") as code:
+            assert Path(code.path, "asn1crypto").exists() is there  # type: ignore[attr-defined]
+
+
 def test_a_packed_function_is_rejected_with_another_password_or_behind_another_certificate(
     lambdas: Path, tmp_path: Path
 ) -> None:
@@ -150,8 +167,8 @@ def logged_in(
     key = RSA if kind.startswith("RSA") else P256
     (folder / "key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with Server(folder, bound_to or made) as port, packed(Stack(), ["pg8000"], handler="postgres") as code:
-        asset = Path(code.path)  # type: ignore[attr-defined]
-        return isolated.run(LOGIN, asset, lambdas, stdin=json.dumps([port, made, password]))
+        packed_folder = Path(code.path)  # type: ignore[attr-defined]
+        return isolated.run(LOGIN, packed_folder, lambdas, stdin=json.dumps([port, made, password]))
 
 
 def pem(certificate: x509.Certificate) -> str:
