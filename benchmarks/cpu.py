@@ -1,5 +1,5 @@
-"""The processor time of a webhook in the publisher and in the consumer, with a profile. And that over the time of minimal
-handlers by boto3 that store as much.
+"""The processor time of a webhook in the publisher and in the consumer, with a profile. And over that of
+minimal handlers by boto3, which store as much.
 
 python benchmarks/cpu.py
 """

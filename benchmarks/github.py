@@ -1,5 +1,5 @@
-"""Webhooks of GitHub: the examples of its own library, ``@octokit/webhooks-examples``, with its headers, and how much they
-take of SQS and DynamoDB. `make environment` installs them.
+"""Webhooks of GitHub: the examples of its own library, ``@octokit/webhooks-examples``, with its headers, and how
+much they take of SQS and DynamoDB. `make environment` installs them.
 """
 
 import json
