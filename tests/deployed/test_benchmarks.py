@@ -8,9 +8,13 @@ import pytest
 import breaker
 import cold
 import cpu
+import github
+import latency
+import side
 import sinks
 import throttle
 from figure import Figure, figure, interleaved, ratio
+from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.processes import free_port
 
@@ -53,6 +57,8 @@ def test_both_sides_of_a_sink_store_everything_over_the_same_link() -> None:
     figures = by_key(sinks.measure(rounds=1, webhooks=40))
     assert figures["sink.dynamodb_rate_over_original"].goal == ">= 5"
     assert figures["sink.postgres_rate_over_sequential"].goal == ">= 5"
+    assert figures["sink.postgres_rate_over_copy"].goal == ">= 0.6"
+    assert figures["sink.dynamodb_rate_over_bare"].value > 0
     assert figures["sink.round_trip_ms"].value >= sinks.ROUND_TRIP_MS
     # A kernel may count more for four batches.
     assert figures["sink.local_aws_ours_ms_per_batch"].unit == "ms"
@@ -65,13 +71,40 @@ def test_a_cold_start_is_measured_to_its_first_answer(monkeypatch: pytest.Monkey
     figures = by_key(cold.measure(rounds=1))
     for name in ("consumer", "publisher"):
         assert figures[f"cold.{name}_over_boto3"].goal == "<= 0.35"
+        assert figures[f"cold.{name}_over_boto3_cpu"].value > 0
+    for name in ("consumer", "publisher", "postgres", "mysql", "data_api", "http", "python", "breaker"):
         assert figures[f"cold.{name}_ms"].value > 0
+        # Not that of the process which started it.
+        assert 5 < figures[f"memory.{name}_mib"].value < 60
 
 
 def test_processor_time_comes_with_the_profiles_top_five() -> None:
-    for each in cpu.measure(rounds=1, webhooks=20):
+    figures = by_key(cpu.measure(rounds=1, webhooks=20))
+    assert figures["cpu.consumer_over_boto3"].goal == figures["cpu.publisher_over_boto3"].goal == "<= 0.55"
+    for key, each in figures.items():
         assert each.value > 0
-        assert each.note.count("%") == 5
+        assert key.endswith("_over_boto3") or each.note.count("%") == 5
+
+
+@pytest.mark.slow(15)
+def test_the_time_until_a_webhook_is_stored_has_its_parts(emulator: Emulator) -> None:
+    # It raises an error if one is not stored.
+    deployed = side.side(emulator, side.OURS / "signed")
+    figures = by_key(latency.measure(deployed, 1, {10: 1.0}))
+    assert {key.partition("stored_")[2] for key in figures} == {"p50_ms_at_10", "p99_ms_at_10"}
+    assert figures["latency.accepted_to_stored_p50_ms_at_10"].note.startswith("10 webhooks; of the median ")
+
+
+def test_a_batch_of_large_messages_takes_a_request_for_each_64_kib() -> None:
+    assert github.sqs_requests([100] * 10, 10) == pytest.approx(1 + 2 / 10)
+    assert github.sqs_requests([100] * 10, 1) == pytest.approx(3)
+    assert github.sqs_requests([40 * 1024] * 10, 10) == pytest.approx(1 + 7 / 10 + 1 / 10)
+    assert github.sqs_requests([65 * 1024], 1) == pytest.approx(2 + 2 + 1)
+
+
+def test_an_item_is_as_large_as_dynamodb_counts() -> None:
+    assert github.size_of({"id": {"S": "é"}, "payload": {"B": b"123"}}) == 2 + 2 + 7 + 3
+    assert github.size_of({"h": {"M": {"a": {"S": "b"}}}}) == 1 + 3 + (1 + 1) + 1
 
 
 @pytest.mark.slow(10)
