@@ -122,7 +122,7 @@ lock: $(READY)
 	$(BIN)/python tools/ministack_pins.py
 	$(BIN)/python tools/generated.py
 	$(PIN_ALL) --extra local --extra mysql --extra postgres pyproject.toml requirements/dev.in --output-file requirements/dev.txt
-	$(PIN_ALL) --extra local --extra postgres pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
+	$(PIN_ALL) --extra local --extra mysql --extra postgres pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
 	echo checkov | $(PIN_ALL) - --output-file requirements/checkov.txt
 	printf '%s\n' boto3 hypothesis pg8000 PyMySQL pytest | $(PIN) $(ON_PYODIDE) - --output-file requirements/lambda.txt
 	$(PIN_ALL) --constraint requirements/dev.txt requirements/build.in --output-file requirements/build.txt

@@ -102,7 +102,13 @@ def deployed(folder: Path, *, port: int = 5432, every_sink: bool = False) -> dic
             stack, "Cluster", cluster_identifier="aurora", engine=rds.DatabaseClusterEngine.AURORA_POSTGRESQL
         )
         # Nothing listens at the discard port: a batch is retried.
-        nowhere = {"host": "127.0.0.1", "port": 9, "database_name": DATABASE_NAME, "secret": kept, "tls": False}
+        nowhere: dict[str, Any] = {
+            "host": "127.0.0.1",
+            "port": 9,
+            "database_name": DATABASE_NAME,
+            "secret": kept,
+            "tls": False,
+        }
         for name, other in {
             "Mysql": Sink.mysql(**nowhere),
             "DataApi": Sink.data_api(cluster, database_name=DATABASE_NAME, secret=kept),

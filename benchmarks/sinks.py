@@ -197,8 +197,11 @@ def _beside_bare(function: Function, rounds: int, events: int) -> Iterable[Figur
 def _statements(count: int) -> list[dict[str, Any]]:
     """Return the requests by which our consumer stores as many batches."""
     sink = DynamoDBSink(DynamoDBSettings("Bare"), Recorder())
-    webhooks = [[signed() for _ in range(BATCH_SIZE)] for _ in range(count)]
-    return [recorded(lambda batch=batch: [*sink.store(batch, Deadline(Context()))]) for batch in webhooks]
+
+    def store() -> None:
+        list(sink.store([signed() for _ in range(BATCH_SIZE)], Deadline(Context())))
+
+    return [recorded(store) for _ in range(count)]
 
 
 def _against(

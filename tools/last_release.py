@@ -144,8 +144,7 @@ def messages() -> list[dict[str, Any]]:
             query=[("q", "1"), ("q", "ä&=")],
             headers=[("Content-Type", "application/json"), ("X-Twice", "1"), ("X-Twice", "2")],
             received_at=datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC),
-        )
-        webhook = webhook._replace(request_id="request-1", message_id="message-1")
+        )._replace(request_id="request-1", message_id="message-1")
         payload_key = f"{limits.QUEUED}{key}" if key else None
         (record,) = testing.sqs_event(webhook)["Records"]
         record["body"], record["messageAttributes"][message.ATTRIBUTE]["stringValue"] = message.write(

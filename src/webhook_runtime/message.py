@@ -62,11 +62,12 @@ class Headers(Mapping[str, str]):
         return len(self._values)
 
     def items(self) -> ItemsView[str, str]:
-        """Return every header, without looking each name up again.
+        """Return each header once.
 
         Returns:
-            The name in lower case, and the value.
+            Name in lower case and value, one pair for each name.
         """
+        # A mapping's own would look each name up again.
         return {name: ", ".join(values) for name, values in self._values.items()}.items()
 
     def __contains__(self, name: object) -> bool:

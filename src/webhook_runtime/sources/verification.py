@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 
 
 class Unverified(Exception):
@@ -62,7 +61,7 @@ class Answer:
         body: str,
         content_type: str = "text/plain",
         status: int = 200,
-        headers: Mapping[str, str] = MappingProxyType({}),
+        headers: Mapping[str, str] = {},
     ) -> None:
         # No text here quotes a value: an answer often repeats the request, and this text is logged.
         if not isinstance(body, str):
