@@ -65,7 +65,7 @@ class Side:
         streams = self.log(function, configuration)
         return [int(ms) for stream in streams for message in stream for ms in _BILLED.findall(message)]
 
-    def log(self, function: str, configuration: dict[str, Any]) -> Iterator[Iterator[str]]:
+    def log(self, function: str, configuration: dict[str, Any]) -> Iterator[list[str]]:
         """Yield the lines of each environment of a function."""
         group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{function}"
         return log_streams(self.client("logs"), group)
