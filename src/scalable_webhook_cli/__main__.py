@@ -8,8 +8,9 @@ _MISSING = 'scalable-webhook needs an extra: pip install "cdk-scalable-webhook[l
 
 def main() -> None:
     """Run the command."""
-    # No module is garbage. Unless it looks for some among them, a command starts in four fifths of the time.
-    gc.disable()
+    # A command makes little garbage, and its modules are none. That Python rarely looks for some saves a quarter of the
+    # time.
+    gc.set_threshold(100_000)
     try:
         from scalable_webhook_cli.commands import app
         from scalable_webhook_cli.signals import interrupt_on_termination
@@ -18,7 +19,6 @@ def main() -> None:
             raise
         sys.exit(f"{_MISSING} ({missing.name} is not installed)")
     gc.freeze()
-    gc.enable()
     interrupt_on_termination()
     app()
 
