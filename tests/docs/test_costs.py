@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, Stack
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
 import bills
 import github
-from cdk_scalable_webhook import CircuitBreaker, Ingress, ScalableWebhook
+from cdk_scalable_webhook import CircuitBreaker, Ingress, ScalableWebhook, Source
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "limits-and-costs.md").read_text()
@@ -23,7 +24,11 @@ PRICES = {
     ].items()
 }
 MILLION = 1_000_000
-INGRESSES = {"direct": Ingress.direct_integration, "Lambda": Ingress.lambda_integration}
+INGRESSES = {
+    "direct": Ingress.direct_integration,
+    "Lambda": Ingress.lambda_integration,
+    "function URL": Ingress.function_url,
+}
 
 
 def told(pattern: str) -> float:
@@ -35,7 +40,8 @@ def told(pattern: str) -> float:
 def functions(ingress: str) -> dict[str, Any]:
     """Return memory and batch size of each function in the template."""
     stack = Stack(App(), "Stack")
-    ScalableWebhook(stack, "Webhook", ingress=INGRESSES[ingress]())
+    source = Source.github(secretsmanager.Secret(stack, "GitHub")) if ingress == "function URL" else None
+    ScalableWebhook(stack, "Webhook", ingress=INGRESSES[ingress](), source=source)
     template = Template.from_stack(stack)
     found = {
         name.removeprefix("Webhook").rstrip("0123456789ABCDEF"): each["Properties"]
@@ -53,11 +59,11 @@ def bill(ingress: str) -> dict[str, float]:
     known = functions(ingress)
     invocations = 1 / known["batch"]
     gigabyte_seconds = known["Consumer"] / 1024 * told(r"a consumer (\d+) a batch") / 1000 / known["batch"]
-    if ingress == "Lambda":
+    if "Publisher" in known:
         invocations += 1
         gigabyte_seconds += known["Publisher"] / 1024 * told(r"a publisher takes (\d+) ms") / 1000
     return {
-        "API Gateway": MILLION * PRICES["api_gateway_rest_request"],
+        "API Gateway": 0.0 if ingress == "function URL" else MILLION * PRICES["api_gateway_rest_request"],
         "Lambda": MILLION
         * (invocations * PRICES["lambda_request"] + gigabyte_seconds * PRICES["lambda_gb_second_arm64"]),
         "SQS": MILLION * (1 + 2 / known["batch"]) * PRICES["sqs_standard_request"],
@@ -65,10 +71,12 @@ def bill(ingress: str) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize(("ingress", "column"), [("direct", 0), ("Lambda", 1)])
+@pytest.mark.parametrize(("ingress", "column"), [("direct", 0), ("Lambda", 1), ("function URL", 2)])
 def test_a_million_webhooks_cost_as_much_as_in_the_table(ingress: str, column: int) -> None:
-    rows = re.findall(r"^\| ([A-Z]\w+(?: \w+)?) \|[^$\n]*\| \$ ([\d.]+) \| \$ ([\d.]+) \|$", PAGE, re.MULTILINE)
-    table = {name: amounts[column] for name, *amounts in rows}
+    of_services = PAGE.partition("### Webhooks of GitHub")[0]
+    amounts = r" \| \$ ([\d.]+)" * len(INGRESSES)
+    rows = re.findall(rf"^\| ([A-Z]\w+(?: \w+)?) \|[^$\n]*?{amounts} \|$", of_services, re.MULTILINE)
+    table = {name: dollars[column] for name, *dollars in rows}
     expected = bill(ingress)
     expected["Together"] = sum(expected.values())
     assert table == {name: f"{usd:.3f}" for name, usd in expected.items()}
