@@ -6,7 +6,7 @@ from constructs import Construct
 
 from cdk_scalable_webhook import findings
 from cdk_scalable_webhook.checks.values import require_number
-from cdk_scalable_webhook.endpoint.ingress import Ingress, IngressConfig, IngressOptions
+from cdk_scalable_webhook.endpoint.ingress import IngressConfig, IngressOptions, WithPublisher
 from cdk_scalable_webhook.endpoint.publisher import create_publisher
 
 # Lambda accepts ten times as many requests a second: 1,000, as in front of an API. In front of one message group it
@@ -15,28 +15,13 @@ _BY_DEFAULT, _OF_ONE_GROUP = 100, 30
 _HIGHEST = 10_000
 
 
-class FunctionUrl(Ingress):
+class FunctionUrl(WithPublisher):
     """See ``Ingress.function_url()``."""
 
     def __init__(self, reserved_concurrency: int | bool) -> None:
         number = None if isinstance(reserved_concurrency, bool) else reserved_concurrency
         require_number("reserved_concurrency", number, 1, _HIGHEST)
         self._reserved_concurrency = reserved_concurrency
-
-    @property
-    def verifies(self) -> bool:
-        """See ``Ingress.verifies``."""
-        return True
-
-    @property
-    def filters(self) -> bool:
-        """See ``Ingress.filters``."""
-        return True
-
-    @property
-    def takes_large_payloads(self) -> bool:
-        """See ``Ingress.takes_large_payloads``."""
-        return True
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
         """See ``Ingress.bind``."""

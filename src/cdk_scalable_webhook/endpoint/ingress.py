@@ -261,19 +261,26 @@ class RestApiIngress(Ingress):
         """
 
 
-class _LambdaIntegration(RestApiIngress):
+class WithPublisher(Ingress):
+    """An ingress whose publisher does all that takes code."""
+
     @property
     def verifies(self) -> bool:
+        """See ``Ingress.verifies``."""
         return True
 
     @property
     def filters(self) -> bool:
+        """See ``Ingress.filters``."""
         return True
 
     @property
     def takes_large_payloads(self) -> bool:
+        """See ``Ingress.takes_large_payloads``."""
         return True
 
+
+class _LambdaIntegration(WithPublisher, RestApiIngress):
     @property
     def binary_media_types(self) -> Sequence[str]:
         return ["*/*"]
