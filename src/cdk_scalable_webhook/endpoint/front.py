@@ -91,6 +91,11 @@ class RestApiFront(Front):
     ``mount`` and ``ingress`` are those of the webhook's own endpoint, and ``cors`` is for that one alone.
     """
 
+    api_key: apigateway.IApiKey | None
+    usage_plan: apigateway.UsagePlan | None
+    web_acl: wafv2.CfnWebACL | None
+    asks_nobody: bool
+
     def __init__(
         self,
         scope: Construct,
@@ -191,7 +196,7 @@ class RestApiFront(Front):
 class UrlFront(Front):
     """An address of its own for each endpoint, which its ingress makes."""
 
-    asks_nobody = True
+    asks_nobody: bool = True
     _METRICS = MappingProxyType(
         {
             "requests": ("UrlRequestCount", "Sum"),
