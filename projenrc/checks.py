@@ -215,7 +215,7 @@ LAYERS = {
                 "logs | clients | requests",
                 "aws",
                 "deadline",
-                "grouping",
+                "grouping | interrupts",
                 "message | outcome | pace",
                 "contract",
             ],

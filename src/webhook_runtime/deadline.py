@@ -9,6 +9,7 @@ from contextlib import _GeneratorContextManager, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from webhook_runtime.interrupts import TimeIsUp
 from webhook_runtime.outcome import SinkDown
 
 if TYPE_CHECKING:  # only for types: a function without a rate does not load it
@@ -33,14 +34,6 @@ class Context(Protocol):
     """The part of Lambda's context object that is used."""
 
     def get_remaining_time_in_millis(self) -> int: ...
-
-
-class TimeIsUp(BaseException):
-    """Raised in a block whose time is up. Not an ``Exception``, or code that handles those would go on."""
-
-
-# Never treat these as errors of the user's code.
-INTERRUPTS: tuple[type[BaseException], ...] = (KeyboardInterrupt, TimeIsUp)
 
 
 class Deadline:

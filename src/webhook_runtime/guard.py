@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from webhook_runtime import logs
-from webhook_runtime.deadline import INTERRUPTS
+from webhook_runtime.interrupts import INTERRUPTS
 from webhook_runtime.outcome import Kind, Outcome, Permanent, RetryAfter, SinkDown
 
 

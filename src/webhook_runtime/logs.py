@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from webhook_runtime.contract.characters import NOT_SEEN
-from webhook_runtime.deadline import INTERRUPTS
+from webhook_runtime.interrupts import INTERRUPTS
 from webhook_runtime.message import Webhook
 
 logger: logging.Logger = logging.getLogger("webhook")

@@ -4,14 +4,16 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from webhook_runtime import logs
 from webhook_runtime.clients import AWS_FAILED, client, code_of
 from webhook_runtime.contract.limits import QUEUED, STORED
-from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import SinkDown
+
+if TYPE_CHECKING:  # only for types: a publisher does not load it
+    from webhook_runtime.deadline import Deadline
 
 
 def new_key(at: datetime) -> str:
@@ -59,7 +61,7 @@ class Payloads:
         """Tell whether the bucket may have deleted the payload of a webhook."""
         return datetime.now(UTC) - received_at >= self._lifetime
 
-    def delete(self, keys: Sequence[str], deadline: Deadline) -> None:
+    def delete(self, keys: Sequence[str], deadline: "Deadline") -> None:
         """Delete payloads that are no longer needed. If that fails, the bucket's lifecycle removes them later."""
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         try:

@@ -14,7 +14,8 @@ from webhook_runtime.contract.authorities import rds_authorities
 from webhook_runtime.contract.keys import secret_text
 from webhook_runtime.contract.settings import DatabaseSettings, from_environment
 from webhook_runtime.contract.table import create_table, insert_nothing
-from webhook_runtime.deadline import Deadline, TimeIsUp
+from webhook_runtime.deadline import Deadline
+from webhook_runtime.interrupts import TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome, SinkDown
 from webhook_runtime.sinks.bisect import BadWebhook, insert_each

@@ -23,7 +23,8 @@ from webhook_runtime.clients import client, code_of, told
 from webhook_runtime.contract.forwarded import OF_THE_CONNECTION, is_trusted, plain
 from webhook_runtime.contract.keys import NoKey, secret_text, standard_key
 from webhook_runtime.contract.settings import HttpSettings, from_environment
-from webhook_runtime.deadline import Deadline, TimeIsUp
+from webhook_runtime.deadline import Deadline
+from webhook_runtime.interrupts import TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
 from webhook_runtime.tls import tls_context

@@ -6,7 +6,8 @@ from typing import Any
 
 from webhook_runtime import guard
 from webhook_runtime.contract.settings import PythonSettings, from_environment
-from webhook_runtime.deadline import INTERRUPTS, Deadline
+from webhook_runtime.deadline import Deadline
+from webhook_runtime.interrupts import INTERRUPTS
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
 

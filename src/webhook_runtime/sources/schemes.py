@@ -18,7 +18,7 @@ from webhook_runtime import guard, logs
 from webhook_runtime.contract import schemes as described
 from webhook_runtime.contract.keys import NoKey, key_of
 from webhook_runtime.contract.signed import OF_URLS
-from webhook_runtime.deadline import INTERRUPTS
+from webhook_runtime.interrupts import INTERRUPTS
 from webhook_runtime.message import Headers, Webhook, is_form, parse_json
 from webhook_runtime.sources.secrets import NoSecret
 from webhook_runtime.sources.verification import Answer, Unverifiable, Unverified
