@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,7 +25,7 @@ PRICES = {
     ].items()
 }
 MILLION = 1_000_000
-INGRESSES = {
+INGRESSES: dict[str, Callable[[], Ingress]] = {
     "direct": Ingress.direct_integration,
     "Lambda": Ingress.lambda_integration,
     "function URL": Ingress.function_url,
