@@ -59,7 +59,7 @@ class Call:
 
         https://docs.aws.amazon.com/xray/latest/devguide/xray-services-apigateway.html
         """
-        return self.request.headers.get(TRACE) or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+        return self.request.headers.get(TRACE) or new_trace()
 
     def headers(self) -> list[tuple[str, str]]:
         """Return the headers that functions and templates get, with those of API Gateway."""
@@ -86,6 +86,11 @@ class Call:
                 value = looked_up(self.context, name)
                 return None if value is None else str(value)
         return None
+
+
+def new_trace() -> str:
+    """Return the header of a trace that begins here."""
+    return f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
 
 
 def raw_path(request: Request, segments: int) -> str:

@@ -5,26 +5,22 @@ https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 
 import base64
 import json
-import threading
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
-from cachetools import TTLCache, cached
 from starlette.requests import Request
 from starlette.responses import Response
 
 from scalable_webhook_cli.gateway.answers import json_answer
-from scalable_webhook_cli.gateway.call import raw_path
+from scalable_webhook_cli.gateway.call import TRACE, new_trace, raw_path
+from scalable_webhook_cli.gateway.recent import recent
 from scalable_webhook_cli.gateway.rest_api import media_type
 from scalable_webhook_cli.target import Target
 from webhook_runtime.contract.headers import ADDED, NEVER_ARRIVE
 
-# A new function URL is seen after so many seconds.
-_CACHE_SECONDS = 1
 # Payloads of these types are texts in an event, and all others base64.
 _TEXTS = ("application/json", "application/xml", "application/javascript")
 
@@ -44,14 +40,11 @@ class FunctionUrls:
     def __init__(self, target: Target, regions: Callable[[], Sequence[str]]) -> None:
         self._target = target
         self._regions = regions
-        self._reading = threading.Lock()
-        self._known = cached(TTLCache(maxsize=256, ttl=_CACHE_SECONDS))(self._find)
+        self._recent = recent(self._find)
 
     def get(self, id: str) -> FunctionUrl | None:
         """Return a function URL, as deployed at most a second ago."""
-        with self._reading:  # a burst reads once
-            found: FunctionUrl | None = self._known(id)
-            return found
+        return self._recent(id)
 
     def _find(self, id: str) -> FunctionUrl | None:
         for region in self._regions():
@@ -111,7 +104,7 @@ def event(request: Request, url: FunctionUrl, payload: bytes) -> dict[str, Any]:
 
 def _joined(request: Request) -> dict[str, str]:
     """Return the headers, those of the same name as one, with those that Lambda adds."""
-    joined = {"x-amzn-trace-id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"}
+    joined = {TRACE.lower(): new_trace()}
     for name, value in request.headers.items():
         if name not in NEVER_ARRIVE | ADDED | {"cookie"}:
             joined[name] = f"{joined[name]},{value}" if name in joined else value

@@ -6,18 +6,15 @@ https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
 
 import json
 import re
-import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
-from cachetools import TTLCache, cached
 
 from scalable_webhook_cli.gateway.function_urls import FunctionUrl
+from scalable_webhook_cli.gateway.recent import recent
 from scalable_webhook_cli.target import Target
 
-# A new permission is seen after so many seconds.
-_CACHE_SECONDS = 1
 _GATEWAY = "apigateway.amazonaws.com"
 _BY_URL = "lambda:InvokedViaFunctionUrl"
 # Since October 2025, both are needed.
@@ -32,7 +29,7 @@ class Permissions:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._statements = cached(TTLCache(maxsize=256, ttl=_CACHE_SECONDS), lock=threading.Lock())(self._read)
+        self._statements = recent(self._read)
 
     def allow(self, function: str, region: str, sources: Iterable[str]) -> bool:
         """Tell whether API Gateway may call the function for a request with one of these ARNs."""

@@ -10,15 +10,12 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from botocore.exceptions import ClientError
-from cachetools import TTLCache, cached
 
+from scalable_webhook_cli.gateway.recent import recent
 from scalable_webhook_cli.gateway.template import AccessLogSetting, TemplateSettings, template_settings
 from scalable_webhook_cli.target import Target
 
 Network = IPv4Network | IPv6Network
-
-# A new deployment is seen after so many seconds.
-_CACHE_SECONDS = 1
 
 
 @dataclass
@@ -101,14 +98,11 @@ class RestApis:
         self._buckets: dict[tuple[str, str, str], TokenBucket] = {}
         self._templates: dict[tuple[str, ...], TemplateSettings] = {}
         self._lock = threading.Lock()
-        self._reading = threading.Lock()
-        self._read_or_known = cached(TTLCache(maxsize=256, ttl=_CACHE_SECONDS))(self._find)
+        self._recent = recent(self._find)
 
     def get(self, id: str, stage: str) -> RestApi | None:
         """Return a stage of an API, as deployed at most a second ago."""
-        with self._reading:  # one reads, and the others use its result: a burst does not read a hundred times
-            found: RestApi | None = self._read_or_known(id, stage)
-            return found
+        return self._recent(id, stage)
 
     def saw_region(self, authorization: str) -> None:
         """Remember the region of a signed call: only regions with a deployment are searched for an API."""

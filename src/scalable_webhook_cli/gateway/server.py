@@ -217,9 +217,9 @@ class Gateway:
         try:
             told = function_urls.event(request, url, await read_payload(request))
             event = json.dumps(told).encode()
+            if len(event) > _MAX_EVENT:
+                raise GatewayResponse(413, "Request Too Long")
         except GatewayResponse:
-            event = b""
-        if not 0 < len(event) <= _MAX_EVENT:
             return function_urls.failed(413, "Request must be smaller than 6291456 bytes", "RequestTooLargeException")
         try:
             result, said = await self._invoke(url.region, url.function, event)
