@@ -16,13 +16,12 @@ from scalable_webhook_cli.plan.result import Ages, ClosedForm, Plan
 from scalable_webhook_cli.plan.simulation import Simulation, seconds_of
 from scalable_webhook_cli.plan.template import Deployed
 from webhook_runtime.contract.connections import MAX_CONCURRENCY
+from webhook_runtime.contract.messages import ENTRIES
 
 # As in docs/limits-and-costs.md.
 _PUBLISHER_SECONDS = 0.01
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 _SHORTEST, _LONGEST = 60.0, 14 * 86_400.0
-# The messages of one call to SQS.
-_ENTRIES = 10
 
 
 def plan(
@@ -174,8 +173,8 @@ def _usage(simulation: Simulation, deployed: Deployed) -> Usage:
         own = accepted * _PUBLISHER_SECONDS * publisher.memory / 1024
         gb_seconds[publisher.architecture] = gb_seconds.get(publisher.architecture, 0.0) + own
     # One call sends a message. Ten are received, deleted or hidden in one.
-    calls_a_batch = math.ceil(_size(deployed) / _ENTRIES)
-    hidden = 0.0 if deployed.retry_initial is None else counts.postponed / min(_ENTRIES, _size(deployed))
+    calls_a_batch = math.ceil(_size(deployed) / ENTRIES)
+    hidden = 0.0 if deployed.retry_initial is None else counts.postponed / min(ENTRIES, _size(deployed))
     return Usage(
         requests=accepted if deployed.has_api else 0,
         invocations=invocations,
