@@ -21,8 +21,6 @@ from webhook_runtime.contract.messages import size_of
 ATTRIBUTE = "webhook"
 VERSION = "1"
 
-_SHORTER = re.compile(r"must be shorter than (\d+) bytes")
-
 # The characters that SQS does not take, and halves of surrogate pairs, which no UTF-8 has.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r"))
