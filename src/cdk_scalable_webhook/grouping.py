@@ -107,3 +107,8 @@ class GroupBy:
             The kind and its names.
         """
         return {self._kind: self._names}
+
+
+def has_one_group(by: GroupBy | None, *, fifo: bool) -> bool:
+    """Tell whether all webhooks of an endpoint are in one group of a FIFO queue."""
+    return fifo and (by is None or by.is_of_endpoint)

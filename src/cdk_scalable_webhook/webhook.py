@@ -29,6 +29,7 @@ from cdk_scalable_webhook.endpoint.ingress import Ingress, IngressOptions, RestA
 from cdk_scalable_webhook.endpoint.options import ApiOptions
 from cdk_scalable_webhook.endpoints import Endpoint
 from cdk_scalable_webhook.filters import EventFilters, metric_dropped
+from cdk_scalable_webhook.grouping import has_one_group
 from cdk_scalable_webhook.monitoring import require_period
 from cdk_scalable_webhook.payloads import require_code_at_both_ends
 from cdk_scalable_webhook.route.breaker import CircuitBreaker, metric_paused, metric_sink_down
@@ -224,7 +225,6 @@ class ScalableWebhook(Construct):
             common=common,
         )
 
-        by = self._route.group_by
         self._front: Front = (
             RestApiFront(
                 self,
@@ -232,7 +232,7 @@ class ScalableWebhook(Construct):
                 cors,
                 self._ingress,
                 mount=self._path,
-                one_group=self._route.queue.fifo and (by is None or by.is_of_endpoint),
+                one_group=has_one_group(self._route.group_by, fifo=self._route.queue.fifo),
                 common=common,
             )
             if isinstance(self._ingress, RestApiIngress)

@@ -8,6 +8,7 @@ from cdk_scalable_webhook import findings
 from cdk_scalable_webhook.checks.values import require_number
 from cdk_scalable_webhook.endpoint.ingress import IngressConfig, IngressOptions, WithPublisher
 from cdk_scalable_webhook.endpoint.publisher import create_publisher
+from cdk_scalable_webhook.grouping import has_one_group
 
 # Lambda accepts ten times as many requests a second: 1,000, as in front of an API. In front of one message group it
 # is 300, which SQS takes. https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html#urls-throttling
@@ -48,6 +49,5 @@ class FunctionUrl(WithPublisher):
     def _reserved(self, options: IngressOptions) -> int | None:
         if not isinstance(self._reserved_concurrency, bool):
             return self._reserved_concurrency
-        by = options.group_by
-        one_group = options.queue.fifo and (by is None or by.is_of_endpoint)
+        one_group = has_one_group(options.group_by, fifo=options.queue.fifo)
         return (_OF_ONE_GROUP if one_group else _BY_DEFAULT) if self._reserved_concurrency else None
