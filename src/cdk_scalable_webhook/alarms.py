@@ -193,13 +193,14 @@ def _wanted(front: Front, route: Route, options: AlarmOptions, name: str) -> Ite
 
 
 def _of_endpoint(front: Front, route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm]:
-    if not front.metrics("requests"):
+    failures = front.metrics("server_errors", period=_MINUTE)
+    if not failures:
         for argument in ("not_accepted", "rejected"):
             _require_possible(
                 argument, getattr(options, argument), "an ingress whose requests AWS counts", "take another"
             )
     if requests := _number(options.not_accepted, _NOT_ACCEPTED):
-        for where, metric in front.metrics("server_errors", period=_MINUTE).items():
+        for where, metric in failures.items():
             yield _Alarm(
                 f"NotAccepted{_at(where)}",
                 metric,

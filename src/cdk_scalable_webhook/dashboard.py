@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 from aws_cdk import Duration, Token
@@ -93,9 +93,7 @@ def _endpoint(front: Front) -> list[cloudwatch.IWidget]:
 
     def of_each(told: Told, label: str, **options: Any) -> list[cloudwatch.IMetric]:
         metrics = front.metrics(told, period=_PERIOD, **options)
-        return [
-            each.with_(label=label if len(metrics) == 1 else f"{label} at {mount}") for mount, each in metrics.items()
-        ]
+        return [each.with_(label=label + _at(mount, metrics)) for mount, each in metrics.items()]
 
     graphs: list[dict[str, Any]] = [
         {
@@ -117,29 +115,31 @@ def _endpoint(front: Front) -> list[cloudwatch.IWidget]:
     ]
     publishers = front.publishers
     if publishers:
-        several = len(publishers) > 1
         graphs.append(
             {
                 "title": "Publisher",
                 "left": [
                     metric
                     for mount, each in publishers.items()
-                    for of in [f" at {mount}" if several else ""]
+                    for of in [_at(mount, publishers)]
                     for metric in (
                         each.metric_errors(label=f"crashes{of}", period=_PERIOD),
                         each.metric_throttles(label=f"throttled{of}", period=_PERIOD),
                     )
                 ],
                 "right": [
-                    each.metric_duration(
-                        statistic="p99", label="99 % within" + (f" at {mount}" if several else ""), period=_PERIOD
-                    )
+                    each.metric_duration(statistic="p99", label="99 % within" + _at(mount, publishers), period=_PERIOD)
                     for mount, each in publishers.items()
                 ],
                 "right_y_axis": cloudwatch.YAxisProps(label="milliseconds", show_units=False, min=0),
             }
         )
     return _row(graphs)
+
+
+def _at(mount: str, among: Sized) -> str:
+    """Return the end of the label of an endpoint, which only several need."""
+    return f" at {mount}" if len(among) > 1 else ""
 
 
 def _queue_and_throttle(route: Route) -> list[cloudwatch.IWidget]:
