@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
-from tests.runtime.events import log_lines, url_event
+from tests.runtime.events import log_lines, request, url_event
 from webhook_runtime import clients, handlers, message
 from webhook_runtime.aws import AwsRejected, JsonClient
 from webhook_runtime.message import Webhook
@@ -107,35 +107,17 @@ def claim(_: schemes.Scheme, __: Webhook) -> Any:
 def requests() -> Sequence[dict[str, Any]]:
     """Return a publisher's requests: for each endpoint, a small one and one that is larger than a message."""
     mounts = json.loads(os.environ.get("WEBHOOK_SOURCES", '{"/": null}'))
+    sizes = (10, 2_000_000)
     if mount := os.environ.get("WEBHOOK_MOUNT"):
-        pairs = [(name, value) for name, values in headers().items() for value in values]
-        return [url_event(b"x" * size, path=mount, headers=pairs) for size in (10, 2_000_000)]
-    return [
-        {
-            "resource": mount,
-            "httpMethod": "POST",
-            "multiValueHeaders": headers(),
-            "multiValueQueryStringParameters": None,
-            "pathParameters": None,
-            "requestContext": {
-                "extendedRequestId": f"id-{size}",
-                "domainName": "abc.execute-api.us-east-1.amazonaws.com",
-                "path": f"/prod{mount}",
-                "requestTimeEpoch": 1_763_000_000_123,
-                "identity": {"sourceIp": "203.0.113.7"},
-            },
-            "body": "x" * size,
-        }
-        for mount in mounts
-        for size in (10, 2_000_000)
-    ]
+        return [url_event(b"x" * size, path=mount, headers=headers()) for size in sizes]
+    return [request(mount=mount, proxy=None, headers=headers(), text="x" * size) for mount in mounts for size in sizes]
 
 
-def headers() -> dict[str, list[str]]:
+def headers() -> list[tuple[str, str]]:
     """Return each header that a source reads, so that the verification reaches the secret."""
     sources = [each for each in json.loads(os.environ.get("WEBHOOK_SOURCES", "{}")).values() if each]
     names = [way.get("header") for each in sources for way in each["scheme"].get("ways", [each["scheme"]])]
-    return {name: ["sha256=00"] for name in [*names, "X-Twilio-Signature"] if name}
+    return [(name, "sha256=00") for name in dict.fromkeys([*names, "X-Twilio-Signature"]) if name]
 
 
 def batches() -> Sequence[dict[str, Any]]:
@@ -146,8 +128,7 @@ def batches() -> Sequence[dict[str, Any]]:
     that is down.
     """
     mounts = json.loads(os.environ.get("WEBHOOK_SOURCES", '{"/": null}'))
-    pairs = [(name, value) for name, values in headers().items() for value in values]
-    arrived = [webhook("x", headers=pairs)._replace(mount=mount) for mount in mounts]
+    arrived = [webhook("x", headers=headers())._replace(mount=mount) for mount in mounts]
     arrived += [webhook("x" * 500_000)._replace(mount=next(iter(mounts))), webhook("x", attempt=1000)]
     event = sqs_event(*arrived)
     body, attribute = message.write(webhook(), "queued/2026/01/01/a")
