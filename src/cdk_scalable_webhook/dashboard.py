@@ -113,6 +113,8 @@ def _endpoint(front: Front) -> list[cloudwatch.IWidget]:
             "left_y_axis": cloudwatch.YAxisProps(label="milliseconds", show_units=False, min=0),
         },
     ]
+    # AWS does not count the requests of each ingress.
+    graphs = [graph for graph in graphs if graph["left"]]
     publishers = front.publishers
     if publishers:
         graphs.append(

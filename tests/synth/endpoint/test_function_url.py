@@ -129,9 +129,15 @@ class Bridge(Ingress):
 def test_an_ingress_of_your_own_may_have_an_address_of_its_own(stack: Stack) -> None:
     made = ScalableWebhook(stack, "Webhook", ingress=Bridge(), path="/in")
     assert made.url == "https://hooks.example.com/in"
+    # AWS counts none of its requests.
+    assert "NotAccepted" not in made.add_alarms()
+    made.add_dashboard()
     template = Template.from_stack(stack)
     template.has_output("*", {"Value": "https://hooks.example.com/in"})
     template.resource_count_is("AWS::ApiGateway::RestApi", 0)
-    assert "NotAccepted" not in made.add_alarms()
+    (dashboard,) = template.find_resources("AWS::CloudWatch::Dashboard").values()
+    body = str(dashboard["Properties"]["DashboardBody"])
+    assert "Queue: webhooks" in body
+    assert "Endpoint: " not in body
     # Nothing is known of who may call it.
     Annotations.from_stack(stack).has_warning("/Stack/Webhook", Match.string_like_regexp("source should name"))
