@@ -27,7 +27,11 @@ _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r"))
 _NO_CHARACTERS = "\ufffe\uffff"
 _NOT_SQS_TEXT = f"[{_CONTROLS.decode()}\ud800-\udfff{_NO_CHARACTERS}]"  # compiled when a message is rejected
 
-_NEEDS_NO_ESCAPE = re.compile(r"[\w.~-]*", re.ASCII).fullmatch
+# The characters of URLs and headers that separate nothing in a form. Most values then need no escape, so a person can
+# read them, and they are quickly written and read. A semicolon separates pairs for some older parsers.
+_PLAIN = "/:=@,*!$'()?"
+_is_plain_name = re.compile(r"[\w.~-]*", re.ASCII).fullmatch
+_is_plain = re.compile(rf"[\w.~{_PLAIN}-]*", re.ASCII).fullmatch
 
 # SQS does not take an empty body, so this stands for an empty payload, with ``encoding=empty``.
 _EMPTY_BODY = "-"
@@ -46,9 +50,14 @@ class Headers(Mapping[str, str]):
     """
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._values: dict[str, list[str]] = {}
+        values: dict[str, list[str]] = {}
         for name, value in pairs:
-            self._values.setdefault(name.lower(), []).append(value)
+            lower = name.lower()
+            if lower in values:
+                values[lower].append(value)
+            else:
+                values[lower] = [value]
+        self._values = values
 
     def __getitem__(self, name: str) -> str:
         return ", ".join(self._values[name.lower()])
@@ -307,16 +316,28 @@ def read_message(record: Mapping[str, Any]) -> tuple[Webhook, str | None]:
 
 
 def form(pairs: Iterable[tuple[str, str]]) -> str:
-    """Write a form as ``urlencode`` does, in half of the time since most of it needs no escape."""
-    return "&".join([f"{_escaped(name)}={_escaped(value)}" for name, value in pairs])
+    """Write a form as ``urlencode`` does if ``_PLAIN`` is safe in values, in a fraction of the time."""
+    return "&".join(
+        [
+            f"{name if _is_plain_name(name) else quote_plus(name)}="
+            f"{value if _is_plain(value) else quote_plus(value, _PLAIN)}"
+            for name, value in pairs
+        ]
+    )
 
 
 def form_pairs(form: str) -> list[tuple[str, str]]:
     """Parse a form as ``parse_qsl`` with ``keep_blank_values`` does, in a third of the time since most of it is not
     escaped.
     """
-    pairs = (pair.partition("=") for pair in form.replace("+", " ").split("&") if pair)
-    return [(_unescaped(name), _unescaped(value)) for name, _, value in pairs]
+    pairs = []
+    for pair in form.replace("+", " ").split("&"):
+        name, _, value = pair.partition("=")
+        if "%" in pair:
+            name, value = _unescaped(name), _unescaped(value)
+        if pair:
+            pairs.append((name, value))
+    return pairs
 
 
 def _twice(names: Iterable[str]) -> str | None:
@@ -327,10 +348,6 @@ def _twice(names: Iterable[str]) -> str | None:
             return name
         known.add(name)
     return None
-
-
-def _escaped(text: str) -> str:
-    return text if _NEEDS_NO_ESCAPE(text) else quote_plus(text)
 
 
 def _unescaped(text: str) -> str:

@@ -51,8 +51,12 @@ def test_a_form_is_read_as_the_standard_library_reads_it(form: str) -> None:
 
 
 @given(st.lists(st.tuples(*[st.one_of(st.text("%+&=;C3aA9.~_-é€ "), texts)] * 2)))
-def test_a_form_is_written_as_the_standard_library_writes_it(pairs: list[tuple[str, str]]) -> None:
-    assert message.form(pairs) == urlencode(pairs)
+def test_a_form_is_written_as_the_standard_library_writes_and_reads_it(pairs: list[tuple[str, str]]) -> None:
+    written = message.form(pairs)
+    assert written == "&".join(
+        f"{urlencode({name: ''})}{urlencode({'': value}, safe=message._PLAIN)[1:]}" for name, value in pairs
+    )
+    assert parse_qsl(written, keep_blank_values=True) == pairs
 
 
 @given(
