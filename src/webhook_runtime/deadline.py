@@ -9,6 +9,12 @@ from contextlib import _GeneratorContextManager, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+try:
+    # What ``signal.signal`` calls: to look for an enum in each handler takes it ten times as long.
+    from _signal import signal as set_handler  # type: ignore[import-not-found]
+except ImportError:
+    from signal import signal as set_handler
+
 from webhook_runtime.interrupts import TimeIsUp
 from webhook_runtime.outcome import SinkDown
 
@@ -178,7 +184,7 @@ class _ended_after:  # noqa: N801
         if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
             return
         self._began = time.monotonic()
-        self._handler = signal.signal(signal.SIGALRM, self._ring)
+        self._handler = set_handler(signal.SIGALRM, self._ring)
         # A block around this one keeps its own end.
         self._around, _ = signal.setitimer(signal.ITIMER_REAL, 0)
         self._is_running = True
@@ -191,7 +197,7 @@ class _ended_after:  # noqa: N801
         self._is_running = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         # Another thread may be about to take an alarm: without a handler, it would end the process.
-        signal.signal(signal.SIGALRM, self._handler if callable(self._handler) else _late)
+        set_handler(signal.SIGALRM, self._handler if callable(self._handler) else _late)
         if self._around:
             left = self._around - (time.monotonic() - self._began)
             signal.setitimer(signal.ITIMER_REAL, max(left, _LEAST), _AGAIN)
