@@ -24,6 +24,9 @@ logger: logging.Logger = logging.getLogger("webhook")
 _NO_EXTRA = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
+_TO_JSON = json.JSONEncoder(default=str).encode
+
+
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -35,7 +38,7 @@ class _JsonLines(logging.Formatter):
         line["logger"] = record.name
         if record.exc_info:
             line["stackTrace"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _TO_JSON(line)
 
 
 # Invisible characters, halves of surrogate pairs, control characters of terminals, and line ends. JSON escapes the
@@ -53,7 +56,9 @@ class _Shown(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        vars(record).update({name: _shown(value) for name, value in vars(record).items() if isinstance(value, str)})
+        fields = vars(record)
+        for name in [name for name, value in fields.items() if isinstance(value, str) and not _is_shown(value)]:
+            fields[name] = _shown(fields[name])
         if record.exc_info and record.exc_info[0]:
             kind, error, trace = record.exc_info
             if not _can_be_told(kind, error, trace):
@@ -99,9 +104,13 @@ def _said(error: BaseException | None) -> str | None:
         return None
 
 
-def _shown(text: str) -> str:
+def _is_shown(text: str) -> bool:
     # Of the class, since a subclass of a user's may say anything.
-    if str.isascii(text) and str.find(text, "\x7f") < 0:
+    return str.isascii(text) and str.find(text, "\x7f") < 0
+
+
+def _shown(text: str) -> str:
+    if _is_shown(text):
         return text
     return re.sub(_NOT_SHOWN, lambda found: found[0].encode("ascii", "backslashreplace").decode(), text)
 

@@ -40,6 +40,7 @@ class DynamoDBSink:
         self._compresses = settings.compress_payloads
         self._dynamodb = dynamodb
         self._payloads = payloads
+        self._insertions: dict[tuple[str, ...], str] = {}
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         throttled = None
@@ -84,8 +85,14 @@ class DynamoDBSink:
 
     def _statement(self, webhook: Webhook) -> dict[str, Any]:
         item = self.item(webhook)
-        names = ", ".join(f"'{name}': ?" for name in item)
-        return {"Statement": f'INSERT INTO "{self._table_name}" VALUE {{{names}}}', "Parameters": list(item.values())}
+        return {"Statement": self._insertion(tuple(item)), "Parameters": list(item.values())}
+
+    def _insertion(self, names: tuple[str, ...]) -> str:
+        """Return the statement that inserts these attributes. There are four kinds of items at most."""
+        if names not in self._insertions:
+            values = ", ".join(f"'{name}': ?" for name in names)
+            self._insertions[names] = f'INSERT INTO "{self._table_name}" VALUE {{{values}}}'
+        return self._insertions[names]
 
     def item(self, webhook: Webhook) -> dict[str, Any]:
         """Return the item of a webhook, as DynamoDB has it. A payload that fits none is stored first."""
