@@ -10,7 +10,16 @@ from constructs import Construct
 
 from cdk_scalable_webhook.checks.cdk import require_same_environment
 from cdk_scalable_webhook.checks.types import typed
-from cdk_scalable_webhook.checks.values import in_seconds, require_duration, require_known, require_number, show
+from cdk_scalable_webhook.checks.values import (
+    DAY,
+    HOUR,
+    MINUTE,
+    in_seconds,
+    require_duration,
+    require_known,
+    require_number,
+    show,
+)
 from cdk_scalable_webhook.endpoint.front import Front
 from cdk_scalable_webhook.route.breaker import metric_paused
 from cdk_scalable_webhook.route.consumer import metric_webhook_age
@@ -20,12 +29,11 @@ if TYPE_CHECKING:  # importing these slows each synth
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_sns as sns
 
-_MINUTE, _HOUR = Duration.minutes(1), Duration.hours(1)
 # A webhook that is retried is seen once a try, so less often than once a minute.
-_BETWEEN_TRIES = _HOUR
+_BETWEEN_TRIES = HOUR
 
-_BEHIND = Duration.minutes(10)
-_PAUSED, _SATURATED, _SILENCE = Duration.minutes(15), _HOUR, Duration.days(1)
+_BEHIND = 10 * MINUTE
+_PAUSED, _SATURATED, _SILENCE = 15 * MINUTE, HOUR, DAY
 _NOT_ACCEPTED, _REJECTED, _ERRORS, _THROTTLED, _DEAD_LETTERS = 5, 500, 1, 1, 1
 
 # Nothing lasts without a gap: a batch ends, a log line is late. The alarm is one long point, whose window slides.
@@ -34,8 +42,8 @@ _MOST_OF_THE_TIME = 0.9
 
 _HIGHEST = 1_000_000
 # A metric's point covers a day at most.
-_SHORTEST_STATE, _LONGEST_STATE = Duration.minutes(5), Duration.days(1)
-_LONGEST_AGE = Duration.days(14)
+_SHORTEST_STATE, _LONGEST_STATE = 5 * MINUTE, DAY
+_LONGEST_AGE = 14 * DAY
 
 
 @typed
@@ -90,13 +98,13 @@ class AlarmOptions:
             value = getattr(self, name)
             require_number(f"{name} of AlarmOptions", None if isinstance(value, bool) else value, 1, _HIGHEST)
         for name in ("behind", "webhooks_expiring", "dead_letters_expiring"):
-            _require_time(name, getattr(self, name), _MINUTE, _LONGEST_AGE)
+            _require_time(name, getattr(self, name), MINUTE, _LONGEST_AGE)
         for name in ("silence", "paused", "saturated"):
             _require_time(name, getattr(self, name), _SHORTEST_STATE, _LONGEST_STATE)
             _require_minutes(name, getattr(self, name))
 
 
-def _require_time(name: str, value: Duration | bool, low: Duration, high: Duration) -> None:
+def _require_time(name: str, value: Duration | bool, low: float, high: float) -> None:
     given = None if isinstance(value, bool) else value
     require_known(f"{name} of AlarmOptions", given)
     require_duration(f"{name} of AlarmOptions", given, low, high)
@@ -193,7 +201,7 @@ def _wanted(front: Front, route: Route, options: AlarmOptions, name: str) -> Ite
 
 
 def _of_endpoint(front: Front, route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm]:
-    failures = front.metrics("server_errors", period=_MINUTE)
+    failures = front.metrics("server_errors", period=Duration.minutes(1))
     if not failures:
         for argument in ("not_accepted", "rejected"):
             _require_possible(
@@ -223,7 +231,7 @@ def _of_endpoint(front: Front, route: Route, options: AlarmOptions, name: str) -
     if silent := _time(options.silence, _SILENCE):
         yield _Alarm(
             "Silence",
-            route.queue.metric_number_of_messages_sent(statistic="Sum", period=silent),
+            route.queue.metric_number_of_messages_sent(statistic="Sum", period=Duration.seconds(silent)),
             1,
             1,
             f"No webhook was accepted for {show(silent)}. Look at the provider's own log, and compare the URL there. "
@@ -238,13 +246,14 @@ def _at(mount: str) -> str:
 
 
 def _of_queue(route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm]:
-    age = route.queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=_MINUTE)
-    kept, half = _seconds(route.retention), _seconds(route.retention, 0.5)
-    if late := _age("behind", options.behind, min(_BEHIND, half or _BEHIND, key=in_seconds), kept):
+    age = route.queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=Duration.minutes(1))
+    kept = route.retention
+    half = None if kept is None else kept // 2
+    if late := _age("behind", options.behind, min(_BEHIND, half or _BEHIND), kept):
         yield _Alarm(
             "Behind",
             age,
-            in_seconds(late),
+            late,
             3,
             f"The oldest waiting webhook is in the queue for {show(late)} or more: the consumer is too slow, or does "
             "not run. " + _see(f"scalable-webhook status {name}", "The queue grows"),
@@ -255,7 +264,7 @@ def _of_queue(route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm
         yield _Alarm(
             "WebhooksExpiring",
             age,
-            in_seconds(late),
+            late,
             1,
             f"A webhook waits in the queue for {show(late)} or more.{mend}",
         )
@@ -263,8 +272,8 @@ def _of_queue(route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm
         if route.sink is not None:
             yield _Alarm(
                 "RetriesExpiring",
-                metric_webhook_age(route.consumer, route.queue, _BETWEEN_TRIES),
-                in_seconds(late),
+                metric_webhook_age(route.consumer, route.queue, Duration.seconds(_BETWEEN_TRIES)),
+                late,
                 1,
                 f"A webhook is retried for {show(late)} or more.{mend}",
             )
@@ -273,8 +282,8 @@ def _of_queue(route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm
     elif pause := _time(options.paused, _PAUSED):
         yield _Alarm(
             "Paused",
-            metric_paused(route.breaker, route.queue, pause),
-            int(_MOST_OF_THE_TIME * in_seconds(pause) / 60),
+            metric_paused(route.breaker, route.queue, Duration.seconds(pause)),
+            int(_MOST_OF_THE_TIME * pause / MINUTE),
             1,
             f"The circuit breaker pauses the webhook for {show(pause)}, since its sink is down. It resumes by itself "
             "once the sink is up. " + _see(f"scalable-webhook status {name}", "The sink is down"),
@@ -289,8 +298,8 @@ def _of_consumer(route: Route, options: AlarmOptions, name: str) -> Iterator[_Al
         yield _Alarm(
             "Saturated",
             # Not ConcurrentExecutions: its maximum is that of a moment, and 1 in each minute with a webhook.
-            route.consumer.metric_duration(statistic="Sum", period=busy),
-            _MOST_OF_THE_TIME * batches * in_seconds(busy) * 1000,
+            route.consumer.metric_duration(statistic="Sum", period=Duration.seconds(busy)),
+            _MOST_OF_THE_TIME * batches * busy * 1000,
             1,
             f"The consumer works on {batches} batches at a time for {show(busy)}, as many as max_concurrency permits. "
             "If the sink can take more, raise it. " + _see(f"scalable-webhook status {name}", "The queue grows"),
@@ -298,7 +307,7 @@ def _of_consumer(route: Route, options: AlarmOptions, name: str) -> Iterator[_Al
     if crashes := _number(options.consumer_errors, _ERRORS):
         yield _Alarm(
             "ConsumerErrors",
-            route.consumer.metric_errors(period=_MINUTE),
+            route.consumer.metric_errors(period=Duration.minutes(1)),
             crashes,
             3,
             "The consumer crashes, or runs out of time or memory. The end of its log tells which. "
@@ -307,7 +316,7 @@ def _of_consumer(route: Route, options: AlarmOptions, name: str) -> Iterator[_Al
     if throttled := _number(options.consumer_throttled, _THROTTLED):
         yield _Alarm(
             "ConsumerThrottled",
-            route.consumer.metric_throttles(period=_MINUTE),
+            route.consumer.metric_throttles(period=Duration.minutes(1)),
             throttled,
             5,
             "Lambda has no concurrency left for the consumer: raise the account's quota, or reserve some for it. "
@@ -328,32 +337,36 @@ def _of_dead_letters(route: Route, options: AlarmOptions, name: str) -> Iterator
     if letters := _number(options.dead_letters, _DEAD_LETTERS):
         yield _Alarm(
             "DeadLetters",
-            route.dead_letter_queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=_MINUTE),
+            route.dead_letter_queue.metric_approximate_number_of_messages_visible(
+                statistic="Maximum", period=Duration.minutes(1)
+            ),
             letters,
             1,
             "Webhooks could not be stored, each with its reason. Nothing leaves the dead-letter queue by itself. "
             + _see(f"scalable-webhook dead-letters list {name}", "The dead-letter queue fills"),
         )
-    kept = _seconds(route.dead_letter_retention)
+    kept = route.dead_letter_retention
     if late := _age("dead_letters_expiring", options.dead_letters_expiring, _notice(route), kept):
         yield _Alarm(
             "DeadLettersExpiring",
-            route.dead_letter_queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=_MINUTE),
-            in_seconds(late),
+            route.dead_letter_queue.metric_approximate_age_of_oldest_message(
+                statistic="Maximum", period=Duration.minutes(1)
+            ),
+            late,
             1,
             f"A webhook is in the dead-letter queue for {show(late)} or more, and SQS will delete it. Redrive or "
             "delete it now. " + _see(f"scalable-webhook dead-letters list {name}", "The dead-letter queue fills"),
         )
 
 
-def _notice(route: Route) -> Duration | None:
+def _notice(route: Route) -> float | None:
     """Return the age in the dead-letter queue that leaves time to act: half of the time that is certain. SQS deletes a
     webhook by the day on which it first got it, if it moves it itself from a standard queue.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html
     """
     kept, before = route.dead_letter_retention, 0 if route.queue.fifo else route.retention
-    return None if kept is None or before is None else Duration.seconds(max((kept - before) // 2, kept // 10))
+    return None if kept is None or before is None else max((kept - before) // 2, kept // 10)
 
 
 def _see(command: str, chapter: str) -> str:
@@ -366,22 +379,19 @@ def _require_possible(name: str, value: int | Duration | bool, needed: str, reme
         raise ValueError(f"{name} of AlarmOptions needs {needed}, got none; {remedy}, or leave {name} out")
 
 
-def _seconds(value: float | None, share: float = 1) -> Duration | None:
-    return None if value is None else Duration.seconds(value * share // 1)
-
-
 def _number(value: int | bool, default: int) -> int | None:
     """Return the threshold of an alarm, or None if it is not wanted."""
     return (default if value else None) if isinstance(value, bool) else value
 
 
-def _time(value: Duration | bool, default: Duration | None) -> Duration | None:
-    return (default if value else None) if isinstance(value, bool) else value
+def _time(value: Duration | bool, default: float | None) -> float | None:
+    """Return the seconds of an alarm, or None if it is not wanted."""
+    return (default if value else None) if isinstance(value, bool) else in_seconds(value)
 
 
-def _age(name: str, value: Duration | bool, default: Duration | None, kept: Duration | None) -> Duration | None:
-    """Return the age of an alarm. Reject one that no message reaches, since SQS deletes it before."""
-    if not isinstance(value, bool) and kept is not None and in_seconds(value) >= in_seconds(kept):
+def _age(name: str, value: Duration | bool, default: float | None, kept: float | None) -> float | None:
+    """Return the age of an alarm in seconds. Reject one that no message reaches, since SQS deletes it before."""
+    if not isinstance(value, bool) and kept is not None and in_seconds(value) >= kept:
         raise ValueError(
             f"{name} of AlarmOptions must be shorter than the {show(kept)} for which the queue keeps a webhook, got "
             f"{show(value)}; lower it"

@@ -243,7 +243,7 @@ def _not_stored(route: Route) -> list[cloudwatch.IWidget]:
 def _deleted_after(route: Route) -> str:
     # No line in the graph: it would be so far up that an age of minutes were none.
     kept = route.retention
-    return "" if kept is None else f", which SQS deletes after {show(Duration.seconds(kept))}"
+    return "" if kept is None else f", which SQS deletes after {show(kept)}"
 
 
 def _row(graphs: Sequence[Mapping[str, Any]]) -> list[cloudwatch.IWidget]:

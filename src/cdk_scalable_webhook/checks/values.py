@@ -12,6 +12,9 @@ from cdk_scalable_webhook.checks.types import brief
 from webhook_runtime.contract.headers import ADDED, NEVER_ARRIVE
 
 _Check = TypeVar("_Check", bound=Callable[..., None])
+# In seconds. Limits and defaults are numbers: each Duration is a call of the CDK.
+MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
+
 # The CDK's text for an SSM parameter that it has not looked up yet.
 _DUMMY = "dummy-value-for-"
 
@@ -45,8 +48,8 @@ def require_number(argument: str, value: float | None, low: float, high: float, 
     raise ValueError(f"{argument} must be between {low:,} and {high:,}, got {value:,}; {remedy}")
 
 
-def require_duration(argument: str, value: Duration | None, low: Duration, high: Duration) -> None:
-    """Reject a duration outside its limits, or not in whole seconds, which SQS and Lambda require."""
+def require_duration(argument: str, value: Duration | None, low: float, high: float) -> None:
+    """Reject a duration outside its limits in seconds, or not in whole ones, which SQS and Lambda require."""
     if value is not None and value.is_unresolved() and not _is_in_seconds(value):
         raise ValueError(
             f"{argument} must be in seconds if only deployment knows it, got another unit; take Duration.seconds(…)"
@@ -54,9 +57,9 @@ def require_duration(argument: str, value: Duration | None, low: Duration, high:
     seconds = known_seconds(value)
     if seconds is None:
         return
-    if not in_seconds(low) <= seconds <= in_seconds(high):
+    if not low <= seconds <= high:
         limits = f"between {show(low)} and {show(high)}"
-        remedy = "lower it" if seconds > in_seconds(high) else "raise it"
+        remedy = "lower it" if seconds > high else "raise it"
         raise ValueError(f"{argument} must be {limits}, got {show(value)}; {remedy}")
     if seconds % 1:
         raise ValueError(f"{argument} must be in whole seconds, got {seconds:g} seconds; round it")
@@ -179,22 +182,20 @@ def require_known(argument: str, value: Duration | None) -> Duration | None:
     return value
 
 
+@functools.cache  # each time is two calls of the CDK, and a duration never changes
 def known_seconds(value: Duration | None) -> float | None:
     """Return the seconds of a duration, or None if it is absent or a token."""
     return None if value is None or value.is_unresolved() else in_seconds(value)
 
 
-@functools.cache  # each time is a call of the CDK, and a duration never changes
+@functools.cache
 def in_seconds(value: Duration) -> float:
     """Return the seconds of a duration that is no token."""
     return value.to_seconds(integral=False)
 
 
-def longer_of(one: Duration, other: Duration) -> Duration:
-    """Return the longer one of two known durations."""
-    return max(one, other, key=in_seconds)
-
-
-def show(value: Duration | None) -> str:
-    """Return a duration for a message."""
-    return "no duration" if value is None else value.to_human_string()
+def show(value: Duration | float | None) -> str:
+    """Return a duration for a message. A number is in seconds."""
+    if value is None:
+        return "no duration"
+    return (value if isinstance(value, Duration) else Duration.seconds(value)).to_human_string()

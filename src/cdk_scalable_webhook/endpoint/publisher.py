@@ -16,7 +16,7 @@ from cdk_scalable_webhook.payloads import grant_put
 from cdk_scalable_webhook.sources.source import count_mismatched, environment
 from webhook_runtime.contract.settings import PublisherSettings, to_environment
 
-_TIMEOUT = Duration.seconds(20)
+_TIMEOUT = 20
 # The largest event needs 137 MiB (decisions/0013).
 _MEMORY = 256
 
@@ -55,7 +55,7 @@ def create_publisher(
             handler="publisher",
             description="Writes each webhook to the queue",
             environment=variables,
-            timeout=_TIMEOUT,
+            timeout=Duration.seconds(_TIMEOUT),
             memory_size=_MEMORY,
             common=options.common,
             accepted=accepted,

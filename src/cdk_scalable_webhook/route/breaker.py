@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aws_cdk import ArnFormat, Aws, Duration, Fn, Names, Stack, Token
-from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -14,8 +13,9 @@ from constructs import Construct
 from cdk_scalable_webhook import findings, grants
 from cdk_scalable_webhook.checks.types import typed
 from cdk_scalable_webhook.checks.values import (
+    HOUR,
+    MINUTE,
     in_seconds,
-    longer_of,
     require_duration,
     require_known,
     require_number,
@@ -33,11 +33,11 @@ from webhook_runtime.contract.settings import BreakerSettings, to_environment
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
 
-_INITIAL = Duration.minutes(1)
-_MAXIMUM = Duration.minutes(15)
-_LONGEST = Duration.hours(12)
+_INITIAL = MINUTE
+_MAXIMUM = 15 * MINUTE
+_LONGEST = 12 * HOUR
 # It waits for the consumer, which has 10 seconds for each probe.
-_TIMEOUT = Duration.minutes(3)
+_TIMEOUT = 3 * MINUTE
 _MEMORY_SIZE = 256
 # The name of a rule has 64 characters at most, and the id of the stack takes 37 of them.
 _LONGEST_PREFIX = 27
@@ -83,17 +83,17 @@ class CircuitBreaker:
         require_known("initial of CircuitBreaker", self.initial)
         require_known("maximum of CircuitBreaker", self.maximum)
         require_duration("initial of CircuitBreaker", self.initial, _INITIAL, _LONGEST)
-        require_duration("maximum of CircuitBreaker", self.maximum, self.first_wait, _LONGEST)
+        require_duration("maximum of CircuitBreaker", self.maximum, in_seconds(self.first_wait), _LONGEST)
 
     @property
     def first_wait(self) -> Duration:
         """The wait before the first probe."""
-        return self.initial or _INITIAL
+        return self.initial or Duration.seconds(_INITIAL)
 
     @property
     def longest_wait(self) -> Duration:
         """The longest wait between two probes."""
-        return self.maximum or longer_of(_MAXIMUM, self.first_wait)
+        return self.maximum or Duration.seconds(max(_MAXIMUM, in_seconds(self.first_wait)))
 
 
 def breaker_of(
@@ -112,7 +112,7 @@ def breaker_of(
     if breaker is True:
         if sink is None or not (sink.can_be_pinged and sink.has_outages):
             return None
-        if known == 1 or (retention is not None and retention <= in_seconds(_MAXIMUM)):
+        if known == 1 or (retention is not None and retention <= _MAXIMUM):
             return None
         return CircuitBreaker(failures=FAILURES if known is None else min(FAILURES, known - 1))
     if sink is None:
@@ -133,7 +133,7 @@ def breaker_of(
     if retention is not None and in_seconds(breaker.longest_wait) >= retention:
         raise ValueError(
             "maximum of CircuitBreaker must be shorter than the retention_period of the queue, "
-            f"{show(Duration.seconds(retention))}, got {show(breaker.longest_wait)}: SQS would delete webhooks between "
+            f"{show(retention)}, got {show(breaker.longest_wait)}: SQS would delete webhooks between "
             "two probes; lower it, or raise retention_period"
         )
     return breaker
@@ -149,6 +149,8 @@ def create_breaker(
 ) -> lambda_.Function:
     """Create the function, the rule that calls it while the webhook is paused, and the filter that hands it lines of
     the consumer's log."""
+    from aws_cdk import aws_events as events  # importing it slows each synth
+
     stack = Stack.of(scope)
     # A name of its own, since function and rule refer to each other. The id of the stack makes it unique.
     prefix = Names.unique_resource_name(scope, max_length=_LONGEST_PREFIX, separator="-")
@@ -169,7 +171,7 @@ def create_breaker(
             handler="breaker",
             description="Pauses the webhook while its sink is down",
             environment=to_environment(settings),
-            timeout=_TIMEOUT,
+            timeout=Duration.seconds(_TIMEOUT),
             memory_size=_MEMORY_SIZE,
             common=common,
             accepted=[findings.RARELY_CALLED, findings.CALLED_AGAIN],

@@ -13,7 +13,7 @@ from constructs import Construct
 
 from cdk_scalable_webhook import findings, grants
 from cdk_scalable_webhook.checks.types import typed
-from cdk_scalable_webhook.checks.values import in_seconds, require_duration, require_number
+from cdk_scalable_webhook.checks.values import MINUTE, in_seconds, require_duration, require_number
 from cdk_scalable_webhook.common import CommonOptions
 from cdk_scalable_webhook.endpoints import Endpoint, unverified
 from cdk_scalable_webhook.filters import EventFilters, count_dropped, filter_environment
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_s3 as s3
 
-_TIMEOUT = Duration.seconds(30)
+_TIMEOUT = 30
 # A payload of 5 MB, one at a time, needs 109 MiB at most (decisions/0013).
 _MEMORY_SIZE = 256
 
 # Lambda's default.
-_LAMBDA_DEFAULT_TIMEOUT = Duration.seconds(3)
+_LAMBDA_DEFAULT_TIMEOUT = 3
 
 
 @typed
@@ -72,15 +72,15 @@ class ConsumerOptions:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        require_duration("timeout", self.timeout, Duration.seconds(1), Duration.minutes(15))
+        require_duration("timeout", self.timeout, 1, 15 * MINUTE)
         require_number("memory_size", self.memory_size, 128, 10_240)
 
 
 def timeout_of(consumer: lambda_.Function | ConsumerOptions) -> Duration:
     """Return the time that a batch may take. The queue must hide its messages for longer."""
     if isinstance(consumer, ConsumerOptions):
-        return consumer.timeout or _TIMEOUT
-    return consumer.timeout or _LAMBDA_DEFAULT_TIMEOUT
+        return consumer.timeout or Duration.seconds(_TIMEOUT)
+    return consumer.timeout or Duration.seconds(_LAMBDA_DEFAULT_TIMEOUT)
 
 
 def require_consumer(

@@ -11,7 +11,16 @@ from constructs import Construct
 
 from cdk_scalable_webhook import findings
 from cdk_scalable_webhook.checks.types import typed
-from cdk_scalable_webhook.checks.values import in_seconds, known_seconds, require_duration, require_number, show
+from cdk_scalable_webhook.checks.values import (
+    DAY,
+    HOUR,
+    MINUTE,
+    in_seconds,
+    known_seconds,
+    require_duration,
+    require_number,
+    show,
+)
 from cdk_scalable_webhook.common import CommonOptions
 from cdk_scalable_webhook.grouping import GroupBy
 from cdk_scalable_webhook.route import existing_queue
@@ -24,7 +33,7 @@ _MAX_RECEIVE_COUNT = 5
 _SHORTEST_OUTAGE = 60
 
 # SQS's maximum: a message keeps its age when it moves.
-_DEAD_LETTER_RETENTION = Duration.days(14)
+_DEAD_LETTER_RETENTION = 14 * DAY
 
 # Each group then has a limit of its own.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
@@ -34,7 +43,7 @@ _HIGH_THROUGHPUT: dict[str, Any] = {
 }
 
 # Long enough to notice a wrong secret after a weekend.
-_UNVERIFIED_RETENTION = Duration.days(4)
+_UNVERIFIED_RETENTION = 4 * DAY
 
 
 @typed
@@ -81,8 +90,8 @@ class QueueOptions:
     def __post_init__(self) -> None:
         """Check the values."""
         require_number("max_receive_count", self.max_receive_count, 1, 1000)
-        require_duration("retention_period", self.retention_period, Duration.minutes(1), Duration.days(14))
-        require_duration("visibility_timeout", self.visibility_timeout, Duration.seconds(0), Duration.hours(12))
+        require_duration("retention_period", self.retention_period, MINUTE, 14 * DAY)
+        require_duration("visibility_timeout", self.visibility_timeout, 0, 12 * HOUR)
         if self.ordered and self.fair_by is not None:
             raise ValueError(
                 "fair_by must not be set together with ordered, got both: each group of a FIFO queue has its own order "
@@ -112,10 +121,10 @@ class Queues:
     def days(self) -> int:
         """The days for which a webhook may be in flight: in the queue, in the dead-letter queue, and in the queue again
         after a redrive. An unknown retention counts as SQS's maximum. One day is added, since nothing ends exactly."""
-        longest = in_seconds(_DEAD_LETTER_RETENTION)
+        longest = _DEAD_LETTER_RETENTION
         in_queue = existing_queue.retention_of(self.queue) or longest
         dead_lettered = (self.dead_letter_queue and existing_queue.retention_of(self.dead_letter_queue)) or longest
-        return math.ceil((in_queue + dead_lettered + in_queue) / (24 * 3600)) + 1
+        return math.ceil((in_queue + dead_lettered + in_queue) / DAY) + 1
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,7 @@ def create_queues(
             scope, options.unverified_queue, options.dead_letter_queue, MAX_MESSAGE_BYTES
         )
     dead_letter_queue = options.dead_letter_queue or _queue(
-        scope, "DeadLetterQueue", common, **_kind(fifo=fifo), retention_period=_DEAD_LETTER_RETENTION
+        scope, "DeadLetterQueue", common, **_kind(fifo=fifo), retention_period=Duration.seconds(_DEAD_LETTER_RETENTION)
     )
     visibility = options.visibility_timeout or _visibility_timeout(timing)
     queue = _queue(
@@ -177,7 +186,7 @@ def create_unverified_queue(scope: Construct, common: CommonOptions) -> sqs.IQue
         "UnverifiedQueue",
         common,
         accepted=[findings.NOTHING_BEHIND_IT],
-        retention_period=_UNVERIFIED_RETENTION,
+        retention_period=Duration.seconds(_UNVERIFIED_RETENTION),
     )
 
 
@@ -243,10 +252,11 @@ def existing_queues(scope: Construct, queue: sqs.IQueue, timing: Timing) -> Queu
     return Queues(queue, policy.queue, policy.max_receive_count)
 
 
-def check_tries(scope: Construct, retry: Retry | None, queues: Queues, *, breaks: bool) -> None:
+def check_tries(
+    scope: Construct, retry: Retry | None, tries: float | None, retention: float | None, *, breaks: bool
+) -> None:
     """Check the time that the sink may be down before good webhooks move to the dead-letter queue: not too short, and
     never longer than the queue keeps them. With a circuit breaker (``breaks``) the queue alone limits it."""
-    tries, retention = queues.max_receive_count, queues.retention
     if tries is None or Token.is_unresolved(tries):
         return
     if tries < _MAX_RECEIVE_COUNT and not breaks:
@@ -301,6 +311,6 @@ def _require_retries(tries: int, longest: Duration, retention: float | None) -> 
     if retention is not None and in_seconds(longest) >= retention:
         raise ValueError(
             f"retention_period must be longer than the {show(longest)} that max_receive_count ({tries:,}) and retry "
-            f"may take together, got {show(Duration.seconds(retention))}; raise it, or lower max_receive_count or the "
+            f"may take together, got {show(retention)}; raise it, or lower max_receive_count or the "
             "maximum of retry: SQS would delete a webhook before its last try"
         )

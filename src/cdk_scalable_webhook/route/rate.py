@@ -7,7 +7,7 @@ from aws_cdk import Annotations, Duration, Token
 from constructs import Construct
 
 from cdk_scalable_webhook.checks.types import typed
-from cdk_scalable_webhook.checks.values import in_seconds, require_known, require_number, show
+from cdk_scalable_webhook.checks.values import MINUTE, in_seconds, require_known, require_number, show
 from webhook_runtime.contract.pace import START
 from webhook_runtime.contract.settings import PaceSettings
 
@@ -111,7 +111,7 @@ def _remedy(seconds_each: float, held: float, batch_size: int) -> str:
     fits = math.floor((held + _ROUNDING) / seconds_each)
     needed = math.ceil(batch_size * seconds_each + _RESERVE - _ROUNDING)
     ways = [f"set batch_size={fits}"] if fits >= 1 else []
-    if needed <= in_seconds(Duration.minutes(15)):
+    if needed <= 15 * MINUTE:
         ways.append(f"set consumer=ConsumerOptions(timeout=Duration.seconds({needed}))")
     return ", or ".join(ways) or "raise max_delivery_rate, or lower max_concurrency and batch_size"
 

@@ -3,14 +3,14 @@
 from aws_cdk import Duration
 
 from cdk_scalable_webhook.checks.types import typed
-from cdk_scalable_webhook.checks.values import in_seconds, longer_of, require_duration, require_known
+from cdk_scalable_webhook.checks.values import HOUR, MINUTE, in_seconds, require_duration, require_known
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.limits import MAX_DELAY_SECONDS
 
-_LONGEST = Duration.hours(MAX_DELAY_SECONDS // 3600)
+_LONGEST = MAX_DELAY_SECONDS // HOUR * HOUR
 
-_INITIAL = Duration.seconds(30)
-_MAXIMUM = Duration.minutes(15)
+_INITIAL = 30
+_MAXIMUM = 15 * MINUTE
 
 
 @typed
@@ -39,10 +39,11 @@ class Retry:
         Raises:
             ValueError: A delay is out of its limits, or is known only at deployment.
         """
-        self.initial: Duration = require_known("retry initial", initial) or _INITIAL
-        require_duration("retry initial", self.initial, Duration.seconds(1), _LONGEST)
-        self.maximum: Duration = require_known("retry maximum", maximum) or longer_of(_MAXIMUM, self.initial)
-        require_duration("retry maximum", self.maximum, self.initial, _LONGEST)
+        self.initial: Duration = require_known("retry initial", initial) or Duration.seconds(_INITIAL)
+        require_duration("retry initial", self.initial, 1, _LONGEST)
+        first = in_seconds(self.initial)
+        self.maximum: Duration = require_known("retry maximum", maximum) or Duration.seconds(max(_MAXIMUM, first))
+        require_duration("retry maximum", self.maximum, first, _LONGEST)
 
     def longest(self, max_receive_count: int) -> Duration:
         """Return the longest time that all delays of a webhook can take together.

@@ -8,7 +8,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_scalable_webhook import grants
-from cdk_scalable_webhook.checks.values import known_seconds, require_duration, require_number, show
+from cdk_scalable_webhook.checks.values import MINUTE, known_seconds, require_duration, require_number, show
 from cdk_scalable_webhook.filters import EventFilters
 from cdk_scalable_webhook.route import existing_queue
 from cdk_scalable_webhook.route.queue import QueueOptions
@@ -17,7 +17,7 @@ from webhook_runtime.contract.connections import MAX_CONCURRENCY
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
 _STANDARD_MAX_BATCH = 10_000
 _FIFO_MAX_BATCH = 10
-_MAX_WINDOW = Duration.minutes(5)
+_MAX_WINDOW = 5 * MINUTE
 
 
 _DEFAULT_CONCURRENCY = 2
@@ -62,7 +62,7 @@ def require_batching(batch_size: int, window: Duration | None, *, fifo: bool) ->
     if fifo:
         require_number("batch_size of a FIFO queue", batch_size, 1, _FIFO_MAX_BATCH)
     require_number("batch_size", batch_size, 1, _STANDARD_MAX_BATCH)
-    require_duration("max_batching_window", window, Duration.seconds(0), _MAX_WINDOW)
+    require_duration("max_batching_window", window, 0, _MAX_WINDOW)
     if Token.is_unresolved(batch_size) or batch_size <= _FIFO_MAX_BATCH:
         return
     if window is None or known_seconds(window) == 0:

@@ -18,6 +18,8 @@ from cdk_scalable_webhook.checks.cdk import require_same_environment
 from cdk_scalable_webhook.checks.signing import require_header_names, require_parts, require_signed_content
 from cdk_scalable_webhook.checks.types import typed
 from cdk_scalable_webhook.checks.values import (
+    DAY,
+    MINUTE,
     in_seconds,
     require_at_most_one,
     require_choice,
@@ -38,7 +40,7 @@ from webhook_runtime.contract.settings import SourceSettings, to_environment
 if TYPE_CHECKING:  # importing it slows each synth
     from aws_cdk import aws_cloudwatch as cloudwatch
 
-_TOLERANCE = Duration.minutes(5)
+_TOLERANCE = 5 * MINUTE
 
 
 @typed
@@ -292,7 +294,7 @@ class Source(Providers):
             "timestamp_header": timestamp_header,
             "timestamp_prefix": timestamp_prefix,
             "timestamp_format": timestamp_format or "seconds",
-            "tolerance": _seconds(tolerance or _TOLERANCE) if is_timed else None,
+            "tolerance": _seconds(tolerance, _TOLERANCE) if is_timed else None,
             "id_header": id_header,
             "id_field": id_field,
         }
@@ -400,7 +402,7 @@ class Source(Providers):
         """Make the source of a provider. ``others`` are fields of its scheme that differ from its record."""
         provider = BY_METHOD[method]
         if provider.signs_time:
-            others["tolerance"] = _seconds(tolerance or Duration.minutes(provider.minutes))
+            others["tolerance"] = _seconds(tolerance, provider.minutes * MINUTE)
         kind, scheme = of_ways(provider.kind, [{**way, **others} for way in provider.ways])
         return cls(
             kind,
@@ -520,7 +522,7 @@ def _secret(secret: secretsmanager.ISecret | secretsmanager.Secret, field: str |
     return {"arn": secret.secret_arn} | ({"field": field} if field else {})
 
 
-def _seconds(tolerance: Duration) -> float:
+def _seconds(tolerance: Duration | None, default: float) -> float:
     require_known("tolerance", tolerance)
-    require_duration("tolerance", tolerance, Duration.seconds(1), Duration.days(1))
-    return in_seconds(tolerance)
+    require_duration("tolerance", tolerance, 1, DAY)
+    return default if tolerance is None else in_seconds(tolerance)

@@ -15,6 +15,7 @@ from cdk_scalable_webhook import grants
 from cdk_scalable_webhook.checks.cdk import require_same_environment
 from cdk_scalable_webhook.checks.types import brief
 from cdk_scalable_webhook.checks.values import (
+    MINUTE,
     in_seconds,
     known_seconds,
     once_looked_up,
@@ -133,7 +134,7 @@ def _require_url(argument: str, value: str) -> None:
 def _require_timeout(value: Duration, consumer_timeout: Duration) -> None:
     """Require that an answer times out before the consumer does."""
     limit = known_seconds(consumer_timeout)
-    require_duration("timeout of Sink.http()", value, Duration.seconds(1), Duration.minutes(15))
+    require_duration("timeout of Sink.http()", value, 1, 15 * MINUTE)
     if limit is not None and in_seconds(value) >= limit:
         raise ValueError(
             f"the timeout of Sink.http() must be shorter than the consumer's of {show(consumer_timeout)}, "
