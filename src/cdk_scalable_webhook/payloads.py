@@ -13,16 +13,17 @@ from webhook_runtime.contract.limits import QUEUED, STORED
 if TYPE_CHECKING:  # importing it slows each synth, and most need no bucket
     from aws_cdk import aws_s3 as s3
 
+    from cdk_scalable_webhook.route.queue import Queues
+
 
 def payload_bucket(
     scope: Construct,
     wanted: "bool | s3.IBucket",
-    *,
-    days: int,
+    queues: "Queues",
     common: CommonOptions,
 ) -> "s3.IBucket | None":
     """Return the existing bucket, or a new one: encrypted, for TLS only, with a lifecycle that deletes payloads in
-    flight after ``days``. None if payloads must fit into a message."""
+    flight once none can be. None if payloads must fit into a message."""
     if not isinstance(wanted, bool):
         return wanted
     if not wanted:
@@ -40,7 +41,7 @@ def payload_bucket(
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
         object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
         lifecycle_rules=[
-            s3.LifecycleRule(prefix=QUEUED, expiration=Duration.days(days)),
+            s3.LifecycleRule(prefix=QUEUED, expiration=Duration.days(queues.days)),
             s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1)),
         ],
         removal_policy=common.removal_policy,

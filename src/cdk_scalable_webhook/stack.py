@@ -62,7 +62,8 @@ def log_account(api: apigateway.RestApi) -> IConstruct:
 
 def watch(webhook: Construct) -> None:
     """Check the stack of a webhook once it is complete."""
-    for stack in {Stack.of(webhook), _outermost(Stack.of(webhook))}:
+    own = Stack.of(webhook)
+    for stack in {own, _outermost(own)}:
         if stack.node.try_find_child(_WATCHED) is None:
             Construct(stack, _WATCHED).node.add_validation(_Watch(stack, type(webhook)))
 

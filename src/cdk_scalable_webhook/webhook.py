@@ -13,7 +13,6 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
 from cdk_scalable_webhook import grants
@@ -47,6 +46,7 @@ if TYPE_CHECKING:  # importing these slows each synth
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_s3 as s3
     from aws_cdk import aws_sns as sns
+    from aws_cdk import aws_wafv2 as wafv2
 
 
 @typed
@@ -377,7 +377,7 @@ class ScalableWebhook(Construct):
         return self._front.usage_plan
 
     @property
-    def web_acl(self) -> wafv2.CfnWebACL | None:
+    def web_acl(self) -> "wafv2.CfnWebACL | None":
         """The web ACL in front of the API. None if it has none."""
         return self._front.web_acl
 

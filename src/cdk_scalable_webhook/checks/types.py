@@ -27,7 +27,7 @@ _MAX_SHOWN = 100
 
 # Control characters, lone surrogates and noncharacters: a template has to be YAML, even if it is written as JSON.
 # https://yaml.org/spec/1.2.2/#51-character-set
-_IN_NO_TEMPLATE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_IN_NO_TEMPLATE = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def typed(kind: _T) -> _T:
@@ -60,7 +60,8 @@ def brief(value: object) -> str:
 
 def is_text(value: str) -> bool:
     """Check whether a template can hold a text."""
-    return not _IN_NO_TEMPLATE.search(value)
+    # Nothing printable is among them, and the pattern takes milliseconds to compile.
+    return value.isprintable() or not re.search(_IN_NO_TEMPLATE, value)
 
 
 class _Wrong(NamedTuple):

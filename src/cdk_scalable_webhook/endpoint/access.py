@@ -4,17 +4,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Annotations, Names, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
 from cdk_scalable_webhook.checks.cdk import properties, taken_by_the_cdk
 from cdk_scalable_webhook.endpoint.options import ApiOptions, Throttle
 from cdk_scalable_webhook.stack import named_after
+
+if TYPE_CHECKING:  # importing it slows each synth, and most have no web ACL
+    from aws_cdk import aws_wafv2 as wafv2
 
 # AWS's managed rules that suit a webhook, and those of them that only count. A rule about the payload must not block,
 # since payloads are stored and never interpreted here. Else an issue with ${jndi:…} in its title would be lost, and so
@@ -146,10 +148,12 @@ def usage_plan(
     return key, plan
 
 
-def web_acl_of_stage(scope: Construct, api: apigateway.RestApi, options: ApiOptions) -> wafv2.CfnWebACL | None:
+def web_acl_of_stage(scope: Construct, api: apigateway.RestApi, options: ApiOptions) -> "wafv2.CfnWebACL | None":
     """Add a web ACL to the stage of the API."""
     if not options.web_acl:
         return None
+    from aws_cdk import aws_wafv2 as wafv2
+
     acl = options.web_acl if not isinstance(options.web_acl, bool) else _managed_rules(scope)
     wafv2.CfnWebACLAssociation(
         scope, "WebAclAssociation", resource_arn=api.deployment_stage.stage_arn, web_acl_arn=acl.attr_arn
@@ -178,13 +182,15 @@ def _statement(effect: iam.Effect, *resources: str, **properties: Any) -> iam.Po
     )
 
 
-def _managed_rules(scope: Construct) -> wafv2.CfnWebACL:
-    def visible(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
+def _managed_rules(scope: Construct) -> "wafv2.CfnWebACL":
+    from aws_cdk import aws_wafv2 as wafv2
+
+    def visible(name: str) -> "wafv2.CfnWebACL.VisibilityConfigProperty":
         return wafv2.CfnWebACL.VisibilityConfigProperty(
             cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=True
         )
 
-    def rule(priority: int, group: str, counted: Sequence[str]) -> wafv2.CfnWebACL.RuleProperty:
+    def rule(priority: int, group: str, counted: Sequence[str]) -> "wafv2.CfnWebACL.RuleProperty":
         count = wafv2.CfnWebACL.RuleActionProperty(count={})
         overrides = [wafv2.CfnWebACL.RuleActionOverrideProperty(name=name, action_to_use=count) for name in counted]
         return wafv2.CfnWebACL.RuleProperty(

@@ -75,7 +75,8 @@ def create_api(
             tracing_enabled=common.tracing is lambda_.Tracing.ACTIVE,
         ),
     )
-    api.deployment_stage.node.add_dependency(log_account(api))
+    stage = api.deployment_stage
+    stage.node.add_dependency(log_account(api))
     # The output of our construct has the path of the endpoint as well.
     api.node.try_remove_child("Endpoint")
     add_gateway_responses(api, access)
@@ -88,18 +89,18 @@ def create_api(
         for mapping, *_ in mappings(named):
             mapping.override_logical_id(named_after(named, "Mapping"))
     findings.acknowledge(access_logs, findings.LOGS_ENCRYPTED)
-    _acknowledge(api, options, common)
+    _acknowledge(api, stage, options, common)
     return api
 
 
-def _acknowledge(api: apigateway.RestApi, options: ApiOptions, common: CommonOptions) -> None:
+def _acknowledge(api: apigateway.RestApi, stage: apigateway.Stage, options: ApiOptions, common: CommonOptions) -> None:
     findings.acknowledge(api, findings.ANY_PAYLOAD)
     of_stage = [findings.NO_CACHE, findings.NO_EXECUTION_LOGS]
     if common.tracing is not lambda_.Tracing.ACTIVE:
         of_stage.append(findings.NO_TRACING)
     if not options.web_acl:
         of_stage.append(findings.NO_WEB_ACL)
-    findings.acknowledge(api.deployment_stage, *of_stage)
+    findings.acknowledge(stage, *of_stage)
 
 
 def existing_api(scope: Construct, api: apigateway.RestApi, ingress: RestApiIngress) -> apigateway.RestApi:
@@ -123,10 +124,12 @@ def require_ingress(api: apigateway.RestApi, ingress: RestApiIngress) -> None:
         ingress.check_api(api, binary_media_types=[each.replace("~1", "/") for each in declared or []])
 
 
-def place(api: apigateway.RestApi, path: str) -> apigateway.IResource:
-    """Return the resource of a path. Reject a path that something else serves."""
+def place(api: apigateway.RestApi, path: str, *, is_new: bool) -> apigateway.IResource:
+    """Return the resource of a path. Reject a path that something else serves, unless the API has served none yet."""
     with taken_by_the_cdk("api"):
         mount = api.root.resource_for_path(path) if path != "/" else api.root
+    if is_new:
+        return mount
     _require_free_path(path, mount.get_resource("{proxy+}"))
     # API Gateway prefers a named method to ANY, so an existing POST would get the webhooks.
     _require_free(path, mount, "ANY", "POST")
@@ -167,11 +170,12 @@ def open_endpoint(
                 opened = resource.add_method(
                     method, each.integration, method_responses=responses, **access.method_options()
                 )
-                opened.node.add_dependency(*each.after, *after)
-                asked = _asked(opened) or asked
-                findings.acknowledge(
-                    opened, findings.NO_COGNITO, *_who_may_send(asked, access.options, verified=verified)
-                )
+                if needed := [*each.after, *after]:
+                    opened.node.add_dependency(*needed)
+                if isinstance(told := opened.node.default_child, apigateway.CfnMethod):
+                    asked = _asked(told) or asked
+                    may_send = _who_may_send(asked, access.options, verified=verified)
+                    findings.acknowledge(told, findings.NO_COGNITO, *may_send)
     add_preflights(resources, access)
     cast(Construct, mount).node.add_validation(_StillFree(mount))
     return asked
@@ -192,10 +196,9 @@ class _StillFree:
         return []
 
 
-def _asked(method: apigateway.Method) -> str | None:
+def _asked(method: apigateway.CfnMethod) -> str | None:
     """Return the authorization of a method: it may be a default of the API, which our own arguments do not show."""
-    resource = method.node.default_child
-    told = resource.authorization_type if isinstance(resource, apigateway.CfnMethod) else None
+    told = method.authorization_type
     return None if told == "NONE" else told
 
 
@@ -230,9 +233,12 @@ def _require_no_cache(path: str, stage: apigateway.Stage | None) -> None:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-caching.html
     """
     resource = stage.node.default_child if stage is not None else None
-    told = Stack.of(resource).resolve(resource.method_settings) if isinstance(resource, apigateway.CfnStage) else None
+    settings = resource.method_settings if isinstance(resource, apigateway.CfnStage) else None
+    # Most stages have no cache. To resolve settings, the CDK is called for each property of each.
+    if isinstance(settings, list) and not any(getattr(each, "caching_enabled", True) for each in settings):
+        return
     of_endpoint = ("/*", path, f"{path.rstrip('/')}/{{proxy+}}")
-    for each in told or []:
+    for each in (Stack.of(resource).resolve(settings) if resource is not None else None) or []:
         where = "/" + str(each.get("resourcePath", "")).replace("~1", "/").strip("/")
         if each.get("cachingEnabled") is True and where in of_endpoint:
             raise ValueError(

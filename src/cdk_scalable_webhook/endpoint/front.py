@@ -10,7 +10,6 @@ from aws_cdk import CfnOutput
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct, IDependable
 
 from cdk_scalable_webhook.common import CommonOptions
@@ -23,8 +22,9 @@ from cdk_scalable_webhook.endpoint.options import ApiOptions, Throttle
 from cdk_scalable_webhook.endpoints import Endpoint
 from webhook_runtime.contract import outputs
 
-if TYPE_CHECKING:  # importing it slows each synth
+if TYPE_CHECKING:  # importing these slows each synth
     from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_wafv2 as wafv2
 
 Told = Literal["requests", "client_errors", "server_errors", "latency"]
 
@@ -37,7 +37,7 @@ class Front(ABC):
 
     api_key: apigateway.IApiKey | None = None
     usage_plan: apigateway.UsagePlan | None = None
-    web_acl: wafv2.CfnWebACL | None = None
+    web_acl: "wafv2.CfnWebACL | None" = None
     asks_nobody: bool = False
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class RestApiFront(Front):
 
     api_key: apigateway.IApiKey | None
     usage_plan: apigateway.UsagePlan | None
-    web_acl: wafv2.CfnWebACL | None
+    web_acl: "wafv2.CfnWebACL | None"
     asks_nobody: bool
 
     def __init__(
@@ -109,6 +109,7 @@ class RestApiFront(Front):
     ) -> None:
         super().__init__()
         # An existing API has its own throttle and access control.
+        self._is_own_api = isinstance(api, ApiOptions)
         self._options = api if isinstance(api, ApiOptions) else ApiOptions()
         self._own = mount
         self._own_access = Access(self._options, cors)
@@ -139,7 +140,8 @@ class RestApiFront(Front):
         after: Sequence[IDependable] = (),
     ) -> None:
         """See ``Front.open``."""
-        mount, source = place(self.api, options.mount), options.source
+        is_new = self._is_own_api and not self._mounts
+        mount, source = place(self.api, options.mount, is_new=is_new), options.source
         is_own = options.mount == self._own
         access = (self._own_access if is_own else Access(self._options, cors=None)).at(mount)
         credentials = Credentials.asked_at(mount, access.options)
@@ -157,7 +159,9 @@ class RestApiFront(Front):
         asked = open_endpoint(mount, config, access, verified=source is not None, after=after)
         self._is_signed = self._is_signed or asked == "AWS_IAM"
         self._mounts.append(options.mount)
-        self._opened(scope, options.mount, config, self.url_of(options.mount) if has_address(self.api) else None)
+        self._opened(
+            scope, options.mount, config, self.url_of(options.mount) if is_new or has_address(self.api) else None
+        )
         if is_own:
             self.asks_nobody = asked == "NONE" and not self._options.proves_caller
             self.api_key, self.usage_plan = usage_plan(scope, self.api, self._options, self._throttle)

@@ -4,14 +4,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from aws_cdk import Token
 from aws_cdk import aws_apigateway as apigateway
-from aws_cdk import aws_wafv2 as wafv2
 
 from cdk_scalable_webhook.checks.types import brief, typed
 from cdk_scalable_webhook.checks.values import is_dummy, once_looked_up, require_number
+
+if TYPE_CHECKING:  # importing it slows each synth
+    from aws_cdk import aws_wafv2 as wafv2
 
 
 @typed
@@ -61,7 +63,7 @@ class ApiOptions:
     api_key: apigateway.IApiKey | bool = False
     allowed_ip_ranges: Sequence[str] | None = None
     iam_authorization: bool = False
-    web_acl: wafv2.CfnWebACL | bool = False
+    web_acl: "wafv2.CfnWebACL | bool" = False
     domain_name: apigateway.DomainNameOptions | None = None
 
     def __post_init__(self) -> None:

@@ -111,12 +111,12 @@ def _files(
 ) -> _Files:
     """Return all files of the archive. Two files with one name are an error."""
     archive: _Files = {**modules.reached(_RUNTIME, roots)}
-    # The output of the CDK has everything that was packed before.
-    output = [Path(outdir)] if (outdir := getattr(scope.node.root, "outdir", None)) else []
     # A link to a file keeps its own name, since it is imported by that.
     places = (path.resolve() if path.is_dir() else path.parent.resolve() / path.name for path in code)
     for own in dict.fromkeys(places):
-        added = dict(folders.files("code", own, without=output))
+        # The output of the CDK has everything that was packed before.
+        outdir = getattr(scope.node.root, "outdir", None)
+        added = dict(folders.files("code", own, without=[Path(outdir)] if outdir else []))
         if taken := sorted(name for name in _roots(added) if _module(name) in map(_module, _roots(archive))):
             raise ValueError(
                 f"code must have names of its own, got {', '.join(taken)} in {own.name} and in another part of the "

@@ -25,7 +25,7 @@ def reached(run_time: Path, names: Iterable[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     waiting = list(names)
     for name in waiting:  # the list grows meanwhile
-        file = _file(run_time.parent, name)
+        file = _modules(run_time).get(name)
         path = file.relative_to(run_time.parent).as_posix() if file else ""
         if file and path not in found:
             found[path] = file
@@ -41,9 +41,11 @@ def imported(text: str) -> Iterator[str]:
             yield f"{module}.{name}"
 
 
-def _file(folder: Path, module: str) -> Path | None:
-    path = folder.joinpath(*module.split("."))
-    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+@cache
+def _modules(package: Path) -> dict[str, Path]:
+    """Return the files of a package's modules, by their names."""
+    files = (file.relative_to(package.parent) for file in package.rglob("*.py"))
+    return {".".join(file.with_suffix("").parts).removesuffix(".__init__"): package.parent / file for file in files}
 
 
 @cache

@@ -61,18 +61,25 @@ def _require_account(scope: Construct, dead_letter_queue: sqs.IQueue) -> None:
 def arns(queue: sqs.IQueue) -> set[str]:
     """Return every ARN that a queue has in this app. Another stack cannot compare an ARN that only deployment knows."""
     stack, resource = Stack.of(queue), queue.node.default_child
-    arns = [queue.queue_arn]
-    if isinstance(resource, sqs.CfnQueue) and (name := stack.resolve(resource.queue_name)) is not None:
-        arns.append(stack.format_arn(service="sqs", resource=name))
-    return {_spelled(stack, arn) for arn in arns}
+    if not isinstance(resource, sqs.CfnQueue):
+        return {_spelled(stack, queue.queue_arn)}
+    found = {_spelled_in(stack, queue.queue_arn)}
+    if (given := resource.queue_name) is not None and (name := stack.resolve(given)) is not None:
+        found.add(_spelled_in(stack, stack.format_arn(service="sqs", resource=name)))
+    return found
 
 
 def _spelled(stack: Stack, text: str) -> str:
-    """Return service, region, account and name of an ARN: the same text for the same resource."""
+    """Return the spelling of an ARN that may be of another stack."""
     # A reference belongs to the stack of its resource, and an export to its account and region, if they are known.
     for token in Tokenization.reverse_string(text).tokens:
         if Reference.is_reference(token):
             stack = Stack.of(cast(Reference, token).target)
+    return _spelled_in(stack, text)
+
+
+def _spelled_in(stack: Stack, text: str) -> str:
+    """Return service, region, account and name of an ARN of a stack: the same text for the same resource."""
     arn = stack.resolve(text)
     if isinstance(arn, dict) and "Fn::ImportValue" in arn and not Token.is_unresolved(stack.account):
         return f"{stack.environment} {json.dumps(arn, sort_keys=True)}"
@@ -170,7 +177,11 @@ _CONSUMED = "ScalableWebhook Queues"
 def is_consumed(scope: IConstruct, names: Iterable[str]) -> bool:
     """Check whether a webhook of this app consumes the queue with one of these ARNs."""
     consumed = cast(Construct, scope.node.root).node.try_find_child(_CONSUMED)
-    return consumed is not None and any(cast(Construct, consumed).node.try_find_child(name) for name in names)
+    return consumed is not None and _has_any(cast(Construct, consumed), names)
+
+
+def _has_any(consumed: Construct, names: Iterable[str]) -> bool:
+    return any(consumed.node.try_find_child(name) for name in names)
 
 
 def consume(queue: sqs.IQueue) -> None:
@@ -180,14 +191,13 @@ def consume(queue: sqs.IQueue) -> None:
     Raises:
         ValueError: The queue has a consumer already.
     """
-    names = sorted(arns(queue))
-    if is_consumed(queue, names):
+    names, root = sorted(arns(queue)), cast(Construct, queue.node.root)
+    consumed = cast(Construct, root.node.try_find_child(_CONSUMED) or Construct(root, _CONSUMED))
+    if _has_any(consumed, names):
         raise ValueError(
             f"queue must have one consumer, got {queue.node.path}, which another ScalableWebhook has already; "
             "call add_source() of that one, which shares queue and consumer"
         )
-    root = cast(Construct, queue.node.root)
-    consumed = cast(Construct, root.node.try_find_child(_CONSUMED) or Construct(root, _CONSUMED))
     for name in names:
         Construct(consumed, name)
 

@@ -111,13 +111,14 @@ class Route(Construct):
         else:
             queues = existing_queues(self, queue, timing)
         self.sink: Sink | None = None if own_consumer else sink or Sink.dynamodb()
-        circuit = breaker_of(breaker, self.sink, queues.max_receive_count, queues.retention)
-        check_tries(self, self.retry, queues, breaks=circuit is not None)
+        retention = queues.retention
+        circuit = breaker_of(breaker, self.sink, queues.max_receive_count, retention)
+        check_tries(self, self.retry, queues.max_receive_count, retention, breaks=circuit is not None)
         self.queue: sqs.IQueue = queues.queue
         self.group_by: GroupBy | None = queue.group_by if isinstance(queue, QueueOptions) else None
         self.dead_letter_queue: sqs.IQueue | None = queues.dead_letter_queue
         self._queues = queues
-        self.payload_bucket: s3.IBucket | None = payload_bucket(self, large_payloads, days=queues.days, common=common)
+        self.payload_bucket: s3.IBucket | None = payload_bucket(self, large_payloads, queues, common)
 
         if isinstance(consumer, ConsumerOptions):
             assert self.sink
