@@ -11,7 +11,7 @@ from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.names import HASH, in_outputs, mappings
 from scalable_webhook_cli.target import Target
 from webhook_runtime.contract import outputs
-from webhook_runtime.contract.settings import Settings, from_environment
+from webhook_runtime.contract.settings import Kind, from_environment
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class DeployedWebhook:
             return f"the log level of its consumer is {level}, which hides what is stored"
         return None
 
-    def settings(self, kind: type[Settings]) -> Settings:
+    def settings(self, kind: type[Kind]) -> Kind:
         """Return settings of the consumer.
 
         Raises:

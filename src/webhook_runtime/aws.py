@@ -10,7 +10,6 @@ import io
 import json
 import os
 import random
-import re
 import select
 import socket
 import ssl
@@ -20,15 +19,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection, responses
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 USER_AGENT = "cdk-scalable-webhook"
 CONNECT_SECONDS = 2.0
-# The partitions whose endpoints have one form. botocore knows those of others.
+# The first parts of regions' names in the partitions whose endpoints have one form. botocore knows those of others.
 # https://docs.aws.amazon.com/general/latest/gr/rande.html
-_COMMERCIAL = re.compile(r"(?!us-iso|eu-isoe|eusc-)(af|ap|ca|eu|il|me|mx|sa|us)(-gov)?-[a-z]+-\d+")
-_CHINA = re.compile(r"cn-[a-z]+-\d+")
+_COMMERCIAL = ("af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us")
+_CHINA = "cn"
 # botocore alone knows what these mean.
 _SWITCHES = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 _UNUSUAL = (
@@ -47,12 +46,13 @@ _BUSY = frozenset(
 )
 
 
-class Service(NamedTuple):
+class Service:
     """A service: the prefix of its operations, the version of JSON, and its name in ``AWS_ENDPOINT_URL_…``."""
 
-    target: str
-    version: str
-    variable: str
+    def __init__(self, target: str, version: str, variable: str) -> None:
+        self.target = target
+        self.version = version
+        self.variable = variable
 
 
 SERVICES = {
@@ -80,10 +80,11 @@ class AwsUnreachable(Exception):
         super().__init__(message)
 
 
-class Credentials(NamedTuple):
-    key_id: str
-    secret: str
-    token: str | None
+class Credentials:
+    def __init__(self, key_id: str, secret: str, token: str | None) -> None:
+        self.key_id = key_id
+        self.secret = secret
+        self.token = token
 
 
 def endpoint(service: str) -> str | None:
@@ -101,9 +102,22 @@ def endpoint(service: str) -> str | None:
         parts = urlsplit(own)
         is_plain = parts.hostname and parts.scheme in ("http", "https") and parts.path in ("", "/")
         return own if is_plain else None
-    if _COMMERCIAL.fullmatch(region):
-        return f"https://{service}.{region}.amazonaws.com"
-    return f"https://{service}.{region}.amazonaws.com.cn" if _CHINA.fullmatch(region) else None
+    domain = _domain(region)
+    return f"https://{service}.{region}.{domain}" if domain else None
+
+
+def _domain(region: str) -> str | None:
+    """Return the domain of a region's endpoints, without a regular expression, which a cold start would compile."""
+    area, *place = region.split("-")
+    if area in _COMMERCIAL and place[:1] == ["gov"]:
+        del place[0]
+    # A name with more parts is that of an isolated or sovereign partition, such as us-iso-east-1.
+    is_usual = len(place) == 2 and place[0].isascii() and place[0].islower() and place[0].isalpha()
+    if not is_usual or not (place[1].isascii() and place[1].isdigit()):
+        return None
+    if area in _COMMERCIAL:
+        return "amazonaws.com"
+    return "amazonaws.com.cn" if area == _CHINA else None
 
 
 class JsonClient:
@@ -118,7 +132,7 @@ class JsonClient:
 
     def __init__(self, service: str, endpoint: str, *, read_timeout: float, attempts: int) -> None:
         self._service = service
-        self._prefix, version, _ = SERVICES[service]
+        self._prefix, version = SERVICES[service].target, SERVICES[service].version
         self._url = urlsplit(endpoint)
         self._headers = {
             "content-type": f"application/x-amz-json-{version}",

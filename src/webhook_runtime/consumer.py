@@ -21,7 +21,6 @@ from webhook_runtime.deadline import Context
 from webhook_runtime.intake import Intake
 from webhook_runtime.outage import Outage
 from webhook_runtime.outcome import ENDED_WELL, Kind, Outcome
-from webhook_runtime.payloads import Payloads
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.settlement import Settlement
 from webhook_runtime.sinks import Sink
@@ -30,6 +29,7 @@ from webhook_runtime.storing import Storing
 if TYPE_CHECKING:  # only for types: a function that verifies, filters or paces nothing does not load them
     from webhook_runtime.filters import EventFilters
     from webhook_runtime.pace import Pace
+    from webhook_runtime.payloads import Payloads
     from webhook_runtime.sources.source import Sources
 
 
@@ -51,7 +51,7 @@ class Consumer:
         max_receive_count: int | None = None,
         sources: "Sources | None" = None,
         event_filters: "EventFilters | None" = None,
-        payloads: Payloads | None = None,
+        payloads: "Payloads | None" = None,
         unverified: DeadLetters | None = None,
         pace: "Pace | None" = None,
         outage: Outage | None = None,
@@ -82,7 +82,7 @@ class Consumer:
             max_receive_count,
             deployed.sources(in_order=settings.queue_url.endswith(".fifo")),
             deployed.event_filters(),
-            Payloads.in_bucket(settings.payload_bucket, int(settings.payload_days or 0)),
+            deployed.payloads(settings.payload_bucket, int(settings.payload_days or 0)),
             DeadLetters(sqs, unverified, in_order=False) if unverified else None,
             _pace(),
             Outage(None if failures is None else int(failures), max_receive_count),

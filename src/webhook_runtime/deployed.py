@@ -10,6 +10,7 @@ from webhook_runtime.contract.settings import FilterSettings, Json, SourceSettin
 if TYPE_CHECKING:
     from webhook_runtime.filters import EventFilters
     from webhook_runtime.grouping import Grouping
+    from webhook_runtime.payloads import Payloads
     from webhook_runtime.sources.source import Sources
 
 
@@ -31,6 +32,15 @@ def event_filters() -> "EventFilters | None":
     from webhook_runtime.filters import EventFilters
 
     return EventFilters(by_mount)
+
+
+def payloads(bucket: str | None, days: int = 0) -> "Payloads | None":
+    """Return the payloads in a bucket, or None if large payloads are not enabled."""
+    if bucket is None:
+        return None
+    from webhook_runtime.payloads import Payloads
+
+    return Payloads(client("s3"), bucket, days)
 
 
 def grouping(group_by: Json | None) -> "Grouping | None":

@@ -3,6 +3,7 @@
 Lambda asks for its own while a function starts, and only that one is created: before the first event.
 """
 
+import gc
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -17,6 +18,14 @@ def __getattr__(name: str) -> Callable[[Any, Any], dict[str, Any]]:
     if name.startswith("_"):
         raise AttributeError(name)
     logs.configure()
-    function, *sinks = map(import_module, modules_of(name))
-    handler: Callable[[Any, Any], dict[str, Any]] = function.handler(*(sink.deployed() for sink in sinks))
+    # All that is made here stays. To look for garbage takes a millisecond now, and some at each later look.
+    looked = gc.isenabled()
+    gc.disable()
+    try:
+        function, *sinks = map(import_module, modules_of(name))
+        handler: Callable[[Any, Any], dict[str, Any]] = function.handler(*(sink.deployed() for sink in sinks))
+        gc.freeze()
+    finally:
+        if looked:
+            gc.enable()
     return handler

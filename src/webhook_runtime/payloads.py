@@ -4,21 +4,16 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from webhook_runtime import logs
-from webhook_runtime.clients import AWS_FAILED, client, code_of
+from webhook_runtime.clients import AWS_FAILED, code_of
 from webhook_runtime.contract.limits import QUEUED, STORED
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import SinkDown
 
 if TYPE_CHECKING:  # only for types: a publisher does not load it
     from webhook_runtime.deadline import Deadline
-
-
-def new_key(at: datetime) -> str:
-    """Return a key that no one can guess, and that no other payload has."""
-    return f"{QUEUED}{at:%Y/%m/%d}/{secrets.token_hex(16)}"
 
 
 class Payloads:
@@ -33,14 +28,14 @@ class Payloads:
         self._bucket = bucket
         self._lifetime = timedelta(days=days)
 
-    @classmethod
-    def in_bucket(cls, bucket: str | None, days: int = 0) -> Self | None:
-        """Create the payloads of a deployed function, or None if large payloads are not enabled."""
-        return None if bucket is None else cls(client("s3"), bucket, days)
-
     def uri(self, key: str) -> str:
         """Return the URI of an object, which a line about it names."""
         return f"s3://{self._bucket}/{key}"
+
+    @staticmethod
+    def new_key(at: datetime) -> str:
+        """Return a key for a queued message, that no one can guess, and that no other payload has."""
+        return f"{QUEUED}{at:%Y/%m/%d}/{secrets.token_hex(16)}"
 
     def put(self, key: str, body: bytes) -> None:
         """Keep the payload of a queued message. Raise the error of the client."""

@@ -12,13 +12,13 @@ from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 from webhook_runtime.contract.settings import PublisherSettings, from_environment
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import Kind
-from webhook_runtime.payloads import Payloads, new_key
 from webhook_runtime.requests import Event, OfFunctionUrl, OfRestApi, Pairs, Rejected, Request, Requests
 from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiable, Unverified
 
 if TYPE_CHECKING:  # only for types: a function that verifies or filters nothing does not load them
     from webhook_runtime.filters import EventFilters
     from webhook_runtime.grouping import Grouping
+    from webhook_runtime.payloads import Payloads
     from webhook_runtime.sources.source import Sources
 
 Response = dict[str, Any]
@@ -38,7 +38,7 @@ class Publisher:
         sqs: Any,
         sources: "Sources | None" = None,
         event_filters: "EventFilters | None" = None,
-        payloads: Payloads | None = None,
+        payloads: "Payloads | None" = None,
         grouping: "Grouping | None" = None,
     ) -> None:
         self._settings = settings
@@ -57,13 +57,12 @@ class Publisher:
     def from_environment(cls) -> Self:
         """Create the publisher of a deployed function."""
         settings = from_environment(PublisherSettings)
-        payloads = Payloads.in_bucket(settings.payload_bucket)
         return cls(
             settings,
             client("sqs"),
             deployed.sources(),
             deployed.event_filters(),
-            payloads,
+            deployed.payloads(settings.payload_bucket),
             deployed.grouping(settings.group_by),
         )
 
@@ -197,13 +196,13 @@ class Publisher:
         # Each request is a message of its own: two equal payloads are two webhooks unless their delivery ids are equal.
         return {"MessageGroupId": group, "MessageDeduplicationId": webhook.request_id}
 
-    def _put_aside(self, webhook: Webhook, payloads: Payloads) -> tuple[str, str]:
+    def _put_aside(self, webhook: Webhook, payloads: "Payloads") -> tuple[str, str]:
         """Put the payload into S3, and return the message for it.
 
         If SQS then fails, it may have taken the message all the same. So the object stays until the bucket's lifecycle
         removes it.
         """
-        key = new_key(webhook.received_at)
+        key = payloads.new_key(webhook.received_at)
         try:
             payloads.put(key, webhook.body)
         except AWS_FAILED as error:

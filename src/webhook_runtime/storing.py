@@ -1,15 +1,18 @@
 """Give messages to the sink: each key once, and each payload from S3 in memory only while it is stored."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from webhook_runtime import logs
-from webhook_runtime.batch import Message, Pending
+from webhook_runtime.batch import Message, Pending, Unread
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.intake import Intake
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, Kind, Outcome, SinkDown, of_sink_down
-from webhook_runtime.payloads import Payloads
 from webhook_runtime.sinks import Sink
+
+if TYPE_CHECKING:  # only for types: most functions have no large payloads
+    from webhook_runtime.payloads import Payloads
 
 
 class Storing:
@@ -18,7 +21,7 @@ class Storing:
     If the sink is down, each method returns the outcome that the rest of the batch gets.
     """
 
-    def __init__(self, sink: Sink, intake: Intake, payloads: Payloads | None) -> None:
+    def __init__(self, sink: Sink, intake: Intake, payloads: "Payloads | None") -> None:
         self._sink = sink
         self._intake = intake
         self._payloads = payloads
@@ -65,8 +68,10 @@ class Storing:
             message.ends(down)
             return down
         finally:
-            assert message.state.webhook
-            message.state = message.state._replace(webhook=message.state.webhook._replace(body=b""))
+            state = message.state
+            assert not isinstance(state, Unread)
+            assert state.webhook
+            state.webhook = state.webhook._replace(body=b"")
 
     def _load(self, message: Message, pending: Pending) -> None:
         """Load the payload from S3, or decide the message if it is not there. Raise SinkDown."""
@@ -75,9 +80,8 @@ class Storing:
         assert key
         body = self._payloads.get(key)
         if body is not None:
-            message.state = self._intake.verified(webhook._replace(body=body), message.queued_at)._replace(
-                payload_key=key
-            )
+            message.state = self._intake.verified(webhook._replace(body=body), message.queued_at)
+            message.state.payload_key = key
         elif self._payloads.has_expired(webhook.received_at):
             uri = self._payloads.uri(key)
             reason = f"the payload is no longer in S3, at {uri}: the lifecycle of the bucket has deleted it"

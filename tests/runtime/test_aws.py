@@ -122,6 +122,14 @@ def test_every_region_of_botocore_has_its_endpoint_or_is_left_to_botocore(monkey
         {"AWS_DEFAULT_REGION": "eu-isoe-west-1"},
         {"AWS_DEFAULT_REGION": "eusc-de-east-1"},
         {"AWS_DEFAULT_REGION": "us-east-1.evil.example/"},
+        *(
+            {"AWS_DEFAULT_REGION": f"us-{rest}"}
+            for rest in ("gov", "gov-1", "gov-gov-east-1", "East-1", "east-\N{SUPERSCRIPT ONE}")
+        ),
+        *(
+            {"AWS_DEFAULT_REGION": region}
+            for region in ("us", "us-", "cn-gov-north-1", "us-é-1", "us-east-1-", "zz-east-1")
+        ),
         {"AWS_DEFAULT_REGION": "", "AWS_REGION": ""},
         {"AWS_USE_FIPS_ENDPOINT": "true"},
         {"AWS_USE_DUALSTACK_ENDPOINT": "True"},
@@ -446,7 +454,7 @@ def test_bytes_are_the_only_other_type_of_an_argument() -> None:
 def test_every_operation_of_our_services_has_the_protocol() -> None:
     for name, service in SERVICES.items():
         metadata = SESSION.get_service_model(name).metadata
-        assert (metadata["targetPrefix"], metadata["jsonVersion"]) == service[:2]
+        assert (metadata["targetPrefix"], metadata["jsonVersion"]) == (service.target, service.version)
         assert "json" in metadata.get("protocols", [metadata["protocol"]])
         assert metadata["serviceId"].upper().replace(" ", "_") == service.variable
 

@@ -22,7 +22,7 @@ from webhook_runtime.deadline import Deadline
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
-from webhook_runtime.payloads import Payloads, new_key
+from webhook_runtime.payloads import Payloads
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sources.verification import Unverified
@@ -71,7 +71,7 @@ class TestThePublisher:
 
     def test_no_two_payloads_have_one_key(self) -> None:
         now = datetime.now(UTC)
-        assert len({new_key(now) for _ in range(1000)}) == 1000
+        assert len({Payloads.new_key(now) for _ in range(1000)}) == 1000
 
     def test_without_a_bucket_it_is_rejected(self) -> None:
         status, sqs = publish(None, LARGE)

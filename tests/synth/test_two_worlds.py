@@ -150,7 +150,7 @@ def from_environment(kind):
 settings.from_environment = from_environment
 from webhook_runtime.handlers import {handler} as handler
 assert callable(handler)
-print(*(f"WEBHOOK_{{field.upper()}}" for kind in kinds for field in kind._fields))
+print(*(f"WEBHOOK_{{field.upper()}}" for kind in kinds for field in kind.fields()))
 """
     result = run(code, **dict.fromkeys(names_of_settings(), "1") | VALUES)
     assert result.returncode == 0, result.stderr
@@ -159,8 +159,8 @@ print(*(f"WEBHOOK_{{field.upper()}}" for kind in kinds for field in kind._fields
 
 def names_of_settings() -> set[str]:
     """Return every variable, except that of a file, which must exist."""
-    classes = [each for each in vars(settings).values() if hasattr(each, "_fields")]
-    return {f"WEBHOOK_{field.upper()}" for each in classes for field in each._fields} - {"WEBHOOK_CA_CERTIFICATES"}
+    classes = settings.Settings.__subclasses__()
+    return {f"WEBHOOK_{field.upper()}" for each in classes for field in each.fields()} - {"WEBHOOK_CA_CERTIFICATES"}
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

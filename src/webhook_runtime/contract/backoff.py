@@ -6,14 +6,14 @@ https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter
 import math
 import random
 from collections.abc import Callable
-from typing import NamedTuple
 
 
-class Backoff(NamedTuple):
+class Backoff:
     """A random delay of up to ``initial`` x 2^(attempt - 1) seconds, at most ``maximum``."""
 
-    initial: float
-    maximum: float
+    def __init__(self, initial: float, maximum: float) -> None:
+        self.initial = initial
+        self.maximum = maximum
 
     def delay(self, attempt: int, uniform: Callable[[float, float], float] = random.uniform) -> int:
         """Return the delay after failed try number ``attempt``, in whole seconds, as SQS counts them."""

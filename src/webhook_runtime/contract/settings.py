@@ -2,20 +2,40 @@
 
 A field is the variable of its name: ``queue_url`` is ``WEBHOOK_QUEUE_URL``. A field with its default value is left out.
 
-Named tuples: a frozen dataclass takes fifteen times as long to create, at each cold start.
+Classes of our own, since each cold start creates them all: a named tuple takes ten times as long to create, and a
+dataclass a hundred times.
 """
 
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, dataclass_transform
 
 # A number, or the CDK's token for one that only deployment knows, which is a text.
 Number: TypeAlias = int | str
 Json: TypeAlias = Mapping[str, Any]
 Texts: TypeAlias = Sequence[str]
 
-Settings = TypeVar("Settings", bound=tuple[Any, ...])
+
+@dataclass_transform(frozen_default=True)
+class Settings:
+    """Named values. A field without a default is required. For type checkers it is a frozen dataclass."""
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        self.__dict__.update(zip(self.fields(), values, strict=False), **named)
+
+    @classmethod
+    def fields(cls) -> Mapping[str, Any]:
+        """Return the types of the fields."""
+        return cls.__annotations__
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and all(getattr(self, name) == getattr(other, name) for name in self.fields())
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+Kind = TypeVar("Kind", bound=Settings)
 
 # By the type of a field.
 _PARSE: Mapping[object, Any] = {
@@ -33,24 +53,23 @@ _PARSE: Mapping[object, Any] = {
 _DENSE = ("sources", "event_filters")
 
 
-def from_environment(kind: type[Settings], environment: Mapping[str, str] = os.environ) -> Settings:
+def from_environment(kind: type[Kind], environment: Mapping[str, str] = os.environ) -> Kind:
     """Read the settings of this class from an environment. Raise KeyError if a required one is missing."""
-    types, defaults = kind.__annotations__, cast(Any, kind)._field_defaults
     values = {
-        field: _PARSE[types[field]](environment[name])
-        for field in types
-        if (name := _variable(field)) in environment or field not in defaults
+        field: _PARSE[of](environment[name])
+        for field, of in kind.fields().items()
+        if (name := _variable(field)) in environment or not hasattr(kind, field)
     }
     return kind(**values)
 
 
-def to_environment(settings: tuple[Any, ...]) -> dict[str, str]:
+def to_environment(settings: Settings) -> dict[str, str]:
     """Return the environment from which ``from_environment`` reads these settings."""
-    fields, defaults = cast(Any, settings)._fields, cast(Any, settings)._field_defaults
+    kind, values = type(settings), {field: getattr(settings, field) for field in settings.fields()}
     return {
         _variable(field): _text(field, value)
-        for field, value in zip(fields, settings, strict=True)
-        if field not in defaults or value != defaults[field]
+        for field, value in values.items()
+        if not hasattr(kind, field) or value != getattr(kind, field)
     }
 
 
@@ -68,19 +87,19 @@ def _text(field: str, value: Any) -> str:
     return str(value) if isinstance(value, str | int) else " ".join(value)
 
 
-class SourceSettings(NamedTuple):
+class SourceSettings(Settings):
     """``sources`` has the description of each source by the path of its endpoint. None: nothing is verified here."""
 
     sources: Json | None = None
 
 
-class FilterSettings(NamedTuple):
+class FilterSettings(Settings):
     """``event_filters`` has the patterns of each endpoint by its path. None: this function drops nothing."""
 
     event_filters: Json | None = None
 
 
-class PublisherSettings(NamedTuple):
+class PublisherSettings(Settings):
     """The settings of a publisher.
 
     ``acknowledgement`` has status, body and content type, ``response_headers`` names and values. None is the default
@@ -100,7 +119,7 @@ class PublisherSettings(NamedTuple):
     mount: str | None = None
 
 
-class ConsumerSettings(NamedTuple):
+class ConsumerSettings(Settings):
     """``max_receive_count`` is None if an existing queue does not tell.
 
     ``payload_days`` is the number of days for which ``payload_bucket`` keeps the payload of a queued message. Both are
@@ -116,7 +135,7 @@ class ConsumerSettings(NamedTuple):
     payload_days: Number | None = None
 
 
-class PaceSettings(NamedTuple):
+class PaceSettings(Settings):
     """The least seconds from one webhook to the next, of one batch at a time. None: as fast as the sink answers.
 
     With ``target_seconds`` the pace adapts: it slows down if a call to the sink takes longer. ``longest_each`` is then
@@ -128,13 +147,13 @@ class PaceSettings(NamedTuple):
     longest_each: float = 0
 
 
-class OutageSettings(NamedTuple):
+class OutageSettings(Settings):
     """The batches in a row that find the sink down before the circuit breaker looks. None: there is no breaker."""
 
     breaker_failures: Number | None = None
 
 
-class BreakerSettings(NamedTuple):
+class BreakerSettings(Settings):
     """The settings of the circuit breaker's function. ``rule_name`` is the rule that calls it every minute while the
     webhook is paused.
     """
@@ -147,13 +166,13 @@ class BreakerSettings(NamedTuple):
     breaker_successes: Number
 
 
-class UnverifiedSettings(NamedTuple):
+class UnverifiedSettings(Settings):
     """The queue for messages that are certainly not from their provider. None: the consumer verifies nothing."""
 
     unverified_queue_url: str | None = None
 
 
-class DynamoDBSettings(NamedTuple):
+class DynamoDBSettings(Settings):
     """``payload_bucket`` is None unless large payloads are enabled. ``compress_payloads`` is for large texts."""
 
     table_name: str
@@ -161,7 +180,7 @@ class DynamoDBSettings(NamedTuple):
     compress_payloads: bool = False
 
 
-class DatabaseSettings(NamedTuple):
+class DatabaseSettings(Settings):
     """``secret_arn`` is a secret with user and password.
 
     If it is None, ``database_user`` signs in by IAM. ``ca_certificates`` is a file in the function's asset.
@@ -187,7 +206,7 @@ class DatabaseSettings(NamedTuple):
         return int(self.database_port)
 
 
-class DataApiSettings(NamedTuple):
+class DataApiSettings(Settings):
     """``database_engine`` is ``postgres`` or ``mysql``."""
 
     cluster_arn: str
@@ -198,7 +217,7 @@ class DataApiSettings(NamedTuple):
     create_table: bool
 
 
-class HttpSettings(NamedTuple):
+class HttpSettings(Settings):
     """``signing_secret_arn`` is None if requests are not signed.
 
     ``forward_headers`` are forwarded although the service might trust them.
@@ -211,7 +230,7 @@ class HttpSettings(NamedTuple):
     forward_headers: Texts = ()
 
 
-class PythonSettings(NamedTuple):
+class PythonSettings(Settings):
     """``handler`` is ``module.function``. ``handler_batch`` says whether it takes a list."""
 
     handler: str

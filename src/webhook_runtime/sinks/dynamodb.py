@@ -1,8 +1,7 @@
 """Store into a DynamoDB table: up to 25 webhooks in one round trip, each only if its key is new."""
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from webhook_runtime.clients import AWS_FAILED, client, code_of
 from webhook_runtime.contract.items import ENCODING, LEAST_BYTES, ZLIB
@@ -10,8 +9,10 @@ from webhook_runtime.contract.settings import DynamoDBSettings, PaceSettings, fr
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
-from webhook_runtime.payloads import Payloads
 from webhook_runtime.sinks.bisect import BadWebhook, insert_each
+
+if TYPE_CHECKING:  # only for types: most functions have no large payloads
+    from webhook_runtime.payloads import Payloads
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
 _MAX_STATEMENTS = 25
@@ -35,7 +36,7 @@ class DynamoDBSink:
     ``payload``.
     """
 
-    def __init__(self, settings: DynamoDBSettings, dynamodb: Any, payloads: Payloads | None = None) -> None:
+    def __init__(self, settings: DynamoDBSettings, dynamodb: Any, payloads: "Payloads | None" = None) -> None:
         self._table_name = settings.table_name
         self._compresses = settings.compress_payloads
         self._dynamodb = dynamodb
@@ -112,6 +113,8 @@ def _compressed(body: bytes) -> bytes | None:
     """Return a shorter form, or None if there is none: a payload may be compressed already."""
     if len(body) < LEAST_BYTES:
         return None
+    import zlib  # only if payloads are compressed
+
     compressed = zlib.compress(body, _LEVEL)
     return compressed if len(compressed) < len(body) else None
 
@@ -145,4 +148,8 @@ def deployed() -> DynamoDBSink:
     # The client's own second try would be no part of a rate.
     is_paced = from_environment(PaceSettings).seconds_each is not None
     dynamodb = client("dynamodb", attempts=1 if is_paced else 2)
-    return DynamoDBSink(settings, dynamodb, Payloads.in_bucket(settings.payload_bucket))
+    if settings.payload_bucket is None:
+        return DynamoDBSink(settings, dynamodb)
+    from webhook_runtime.payloads import Payloads
+
+    return DynamoDBSink(settings, dynamodb, Payloads(client("s3"), settings.payload_bucket))
