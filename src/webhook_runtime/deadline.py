@@ -9,8 +9,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 try:
-    # The standard library's ``signal`` without its enums. To make them takes half a millisecond of a cold start. To look
-    # for one in each handler takes ten times as long as to set it.
+    # The standard library's ``signal`` without its enums. To make them takes half a millisecond of a cold start, and to
+    # look for one in each handler takes ten times as long as to set it.
     import _signal as signal  # type: ignore[import-not-found]
 except ImportError:
     import signal
