@@ -30,6 +30,7 @@ from cdk_scalable_webhook import (
     Source,
 )
 from webhook_runtime.contract import settings
+from webhook_runtime.contract.records import fields_of
 
 from .strategies import built, simplest_call
 
@@ -143,6 +144,7 @@ def read(handler: str) -> set[str]:
     code = f"""
 import os
 from webhook_runtime.contract import settings
+from webhook_runtime.contract.records import fields_of
 read, kinds = settings.from_environment, []
 def from_environment(kind):
     kinds.append(kind)
@@ -150,7 +152,7 @@ def from_environment(kind):
 settings.from_environment = from_environment
 from webhook_runtime.handlers import {handler} as handler
 assert callable(handler)
-print(*(f"WEBHOOK_{{field.upper()}}" for kind in kinds for field in kind.fields()))
+print(*(f"WEBHOOK_{{field.upper()}}" for kind in kinds for field in fields_of(kind)))
 """
     result = run(code, **dict.fromkeys(names_of_settings(), "1") | VALUES)
     assert result.returncode == 0, result.stderr
@@ -160,7 +162,7 @@ print(*(f"WEBHOOK_{{field.upper()}}" for kind in kinds for field in kind.fields(
 def names_of_settings() -> set[str]:
     """Return every variable, except that of a file, which must exist."""
     classes = settings.Settings.__subclasses__()
-    return {f"WEBHOOK_{field.upper()}" for each in classes for field in each.fields()} - {"WEBHOOK_CA_CERTIFICATES"}
+    return {f"WEBHOOK_{field.upper()}" for each in classes for field in fields_of(each)} - {"WEBHOOK_CA_CERTIFICATES"}
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

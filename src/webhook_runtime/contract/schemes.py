@@ -4,15 +4,19 @@ and ``signing`` signs by them.
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
+from webhook_runtime.contract.records import Record, given_in
 from webhook_runtime.contract.signed import Around, around
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scheme:
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class _Described(Record):
+    """For type checkers, each scheme is a frozen dataclass."""
+
+
+class Scheme(_Described):
     """A way to sign.
 
     ``id_header`` or ``id_field``, of a JSON payload, holds the event id. The field is a key, or several keys from the
@@ -26,12 +30,9 @@ class Scheme:
 
     def described(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults. Run time creates the same scheme from them."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        defaults = {field.name: field.default for field in fields(self)}
-        return {name: value for name, value in values.items() if value != defaults[name]}
+        return given_in(self)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Hmac(Scheme):
     """An HMAC in a header.
 
@@ -70,7 +71,6 @@ class Hmac(Scheme):
         return base64.urlsafe_b64encode(mac).decode().rstrip("=")
 
 
-@dataclass(frozen=True, kw_only=True)
 class AnyOf(Scheme):
     """Several ways to sign, each with the fields of an ``Hmac``. A request is verified if one of them fits."""
 
@@ -79,7 +79,6 @@ class AnyOf(Scheme):
     ways: Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Twilio(Scheme):
     """Twilio signs the URL that it called, by HMAC-SHA1 unless a header says otherwise.
 
@@ -99,7 +98,6 @@ class Twilio(Scheme):
         return "".join(name + value for name, value in sorted(set(form))).encode()
 
 
-@dataclass(frozen=True, kw_only=True)
 class Token(Scheme):
     """The secret itself in a header, after ``prefix``."""
 
@@ -109,7 +107,6 @@ class Token(Scheme):
     prefix: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ClientState(Scheme):
     """The secret itself in every notification of a payload of Microsoft Graph.
 
@@ -119,7 +116,6 @@ class ClientState(Scheme):
     kind = "client_state"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Custom(Scheme):
     """The user's function ``module.function``.
 

@@ -1,15 +1,14 @@
 """The settings that synth time writes into a function's environment, and run time reads.
 
 A field is the variable of its name: ``queue_url`` is ``WEBHOOK_QUEUE_URL``. A field with its default value is left out.
-
-Classes of our own, since each cold start creates them all: a named tuple takes ten times as long to create, and a
-dataclass a hundred times.
 """
 
 import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, dataclass_transform
+
+from webhook_runtime.contract.records import Record, fields_of, given_in
 
 # A number, or the CDK's token for one that only deployment knows, which is a text.
 Number: TypeAlias = int | str
@@ -18,21 +17,8 @@ Texts: TypeAlias = Sequence[str]
 
 
 @dataclass_transform(frozen_default=True)
-class Settings:
-    """Named values. A field without a default is required. For type checkers it is a frozen dataclass."""
-
-    def __init__(self, *values: Any, **named: Any) -> None:
-        self.__dict__.update(zip(self.fields(), values, strict=False), **named)
-
-    @classmethod
-    def fields(cls) -> Mapping[str, Any]:
-        """Return the types of the fields."""
-        return cls.__annotations__
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and all(getattr(self, name) == getattr(other, name) for name in self.fields())
-
-    __hash__ = None  # type: ignore[assignment]
+class Settings(Record):
+    """The settings of a function, or a part of them."""
 
 
 Kind = TypeVar("Kind", bound=Settings)
@@ -57,7 +43,7 @@ def from_environment(kind: type[Kind], environment: Mapping[str, str] = os.envir
     """Read the settings of this class from an environment. Raise KeyError if a required one is missing."""
     values = {
         field: _PARSE[of](environment[name])
-        for field, of in kind.fields().items()
+        for field, of in fields_of(kind).items()
         if (name := _variable(field)) in environment or not hasattr(kind, field)
     }
     return kind(**values)
@@ -65,12 +51,7 @@ def from_environment(kind: type[Kind], environment: Mapping[str, str] = os.envir
 
 def to_environment(settings: Settings) -> dict[str, str]:
     """Return the environment from which ``from_environment`` reads these settings."""
-    kind, values = type(settings), {field: getattr(settings, field) for field in settings.fields()}
-    return {
-        _variable(field): _text(field, value)
-        for field, value in values.items()
-        if not hasattr(kind, field) or value != getattr(kind, field)
-    }
+    return {_variable(field): _text(field, value) for field, value in given_in(settings).items()}
 
 
 def _variable(field: str) -> str:

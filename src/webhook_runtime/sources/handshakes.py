@@ -7,7 +7,6 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qs
 
@@ -141,24 +140,26 @@ class Head:
         return Answer("") if webhook.method == "HEAD" else None
 
 
-@dataclass(frozen=True)
 class Echo:
     """A parameter of the query that is sent back as text."""
 
-    parameter: str
     is_signed = False
+
+    def __init__(self, parameter: str) -> None:
+        self.parameter = parameter
 
     def answer(self, webhook: Webhook, _secrets: Ask, _tokens: Ask) -> Answer | None:
         values = webhook.query.get(self.parameter, [""])
         return Answer(values[-1]) if webhook.method == "GET" and values[-1] else None
 
 
-@dataclass(frozen=True)
 class Form:
     """A form with this field and no other."""
 
-    field: str
     is_signed = False
+
+    def __init__(self, field: str) -> None:
+        self.field = field
 
     def answer(self, webhook: Webhook, _secrets: Ask, _tokens: Ask) -> Answer | None:
         return Answer("") if list(_form(webhook)) == [self.field] else None

@@ -7,7 +7,6 @@ import importlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
@@ -28,13 +27,13 @@ class SourceFailed(Unverifiable):
     """The user's function failed, so no request is accepted."""
 
 
-@dataclass(frozen=True)
 class Verdict:
     """The result of a check: the secret that signed the request, and the result of the user's function."""
 
-    secret: str = ""
-    id: str | None = None
-    answer: Answer | None = None
+    def __init__(self, secret: str = "", id: str | None = None, answer: Answer | None = None) -> None:
+        self.secret = secret
+        self.id = id
+        self.answer = answer
 
 
 # Verifies a parsed request: given some secrets, returns the one that signed it. Raises Unverified, or Unverifiable.
@@ -207,7 +206,7 @@ class AnyOf(described.AnyOf, Scheme):
             mismatches: list[Unverified] = []
             for way, fits in claimed:
                 try:
-                    return replace(way.verdict(fits, secrets), id=way.delivery_id(webhook))
+                    return Verdict(way.verdict(fits, secrets).secret, way.delivery_id(webhook))
                 except Unverified as mismatch:
                     mismatches.append(mismatch)
             raise mismatches[0]
@@ -283,14 +282,14 @@ class ClientState(described.ClientState, Scheme):
         return lambda secret: all(_equal(secret, state) for state in given)
 
 
-@dataclass(frozen=True, kw_only=True)  # again, so that __post_init__ is called
 class Custom(described.Custom, Scheme):
     mismatch = ""
 
-    def __post_init__(self) -> None:
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
         # An error of the user's module shows when the function is loaded, not with the first webhook.
         module, _, name = self.handler.rpartition(".")
-        object.__setattr__(self, "_function", getattr(importlib.import_module(module), name))
+        self._function: Callable[[Webhook, list[str]], object] = getattr(importlib.import_module(module), name)
 
     def read(self, webhook: Webhook) -> Fits:
         raise NotImplementedError  # the function verifies by itself
@@ -299,9 +298,8 @@ class Custom(described.Custom, Scheme):
         return lambda secrets: self._ask(webhook, secrets)
 
     def _ask(self, webhook: Webhook, secrets: Sequence[str]) -> Verdict:
-        function: Callable[[Webhook, list[str]], object] = self._function  # type: ignore[attr-defined]
         try:
-            said = function(webhook, list(secrets))
+            said = self._function(webhook, list(secrets))
             if isinstance(said, Answer):
                 # Create it again, since a subclass may have skipped the checks.
                 return Verdict(answer=Answer(said.body, said.content_type, said.status, said.headers))

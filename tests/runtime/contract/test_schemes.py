@@ -1,9 +1,9 @@
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from webhook_runtime.contract import schemes
+from webhook_runtime.contract.records import values_of
 from webhook_runtime.sources.schemes import KINDS
 
 EXAMPLES: list[tuple[schemes.Scheme, dict[str, Any]]] = [
@@ -26,7 +26,7 @@ def test_a_check_is_made_of_the_fields_that_differ_from_their_defaults(
     assert scheme.described() == fields
     made = KINDS[scheme.kind](**fields)
     assert isinstance(made, type(scheme))
-    assert asdict(made) == asdict(scheme)
+    assert values_of(made) == values_of(scheme)
 
 
 def test_every_kind_is_tried() -> None:
