@@ -16,7 +16,7 @@ from cdk_scalable_webhook.payloads import grant_put
 from cdk_scalable_webhook.sources.source import count_mismatched, environment
 from webhook_runtime.contract.settings import PublisherSettings, to_environment
 
-_TIMEOUT = 20
+_TIMEOUT = 20  # seconds
 # The largest event needs 137 MiB (decisions/0013).
 _MEMORY = 256
 

@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_s3 as s3
 
-_TIMEOUT = 30
+_TIMEOUT = 30  # seconds
 # A payload of 5 MB, one at a time, needs 109 MiB at most (decisions/0013).
 _MEMORY_SIZE = 256
 
 # Lambda's default.
-_LAMBDA_DEFAULT_TIMEOUT = 3
+_LAMBDA_DEFAULT_TIMEOUT = 3  # seconds
 
 
 @typed

@@ -9,7 +9,7 @@ from webhook_runtime.contract.limits import MAX_DELAY_SECONDS
 
 _LONGEST = MAX_DELAY_SECONDS // HOUR * HOUR
 
-_INITIAL = 30
+_INITIAL = 30  # seconds
 _MAXIMUM = 15 * MINUTE
 
 
