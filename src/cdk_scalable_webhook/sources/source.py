@@ -522,7 +522,7 @@ def _secret(secret: secretsmanager.ISecret | secretsmanager.Secret, field: str |
     return {"arn": secret.secret_arn} | ({"field": field} if field else {})
 
 
-def _seconds(tolerance: Duration | None, default: float) -> float:
+def _seconds(tolerance: Duration | None, default: float) -> int:
     require_known("tolerance", tolerance)
     require_duration("tolerance", tolerance, 1, DAY)
-    return default if tolerance is None else in_seconds(tolerance)
+    return int(default if tolerance is None else in_seconds(tolerance))
