@@ -34,7 +34,7 @@ class Payloads:
 
     @staticmethod
     def new_key(at: datetime) -> str:
-        """Return a key for a queued message, that no one can guess, and that no other payload has."""
+        """Return a key for the payload of a queued message, which no one can guess, and no other payload has."""
         return f"{QUEUED}{at:%Y/%m/%d}/{secrets.token_hex(16)}"
 
     def put(self, key: str, body: bytes) -> None:
