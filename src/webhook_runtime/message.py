@@ -30,7 +30,7 @@ _NOT_SQS_TEXT = f"[{_CONTROLS.decode()}\ud800-\udfff{_NO_CHARACTERS}]"  # compil
 # The characters of URLs and headers that separate nothing in a form. Most values then need no escape, so a person can
 # read them, and they are quickly written and read. A semicolon separates pairs for some older parsers.
 _PLAIN = "/:=@,*!$'()?"
-_is_plain_name = re.compile(r"[\w.~-]*", re.ASCII).fullmatch
+_needs_no_escape = re.compile(r"[\w.~-]*", re.ASCII).fullmatch
 _is_plain = re.compile(rf"[\w.~{_PLAIN}-]*", re.ASCII).fullmatch
 
 # SQS does not take an empty body, so this stands for an empty payload, with ``encoding=empty``.
@@ -234,7 +234,7 @@ def write(webhook: Webhook, payload_key: str | None = None) -> tuple[str, str]:
         ("query", webhook.query_string),
         *((f"h.{name}", value) for name, value in webhook.headers.pairs()),
     ]
-    return body, form(metadata)
+    return body, _metadata(metadata)
 
 
 def size(body: str, attribute: str) -> int:
@@ -316,14 +316,8 @@ def read_message(record: Mapping[str, Any]) -> tuple[Webhook, str | None]:
 
 
 def form(pairs: Iterable[tuple[str, str]]) -> str:
-    """Write a form as ``urlencode`` does if ``_PLAIN`` is safe in values, in a fraction of the time."""
-    return "&".join(
-        [
-            f"{name if _is_plain_name(name) else quote_plus(name)}="
-            f"{value if _is_plain(value) else quote_plus(value, _PLAIN)}"
-            for name, value in pairs
-        ]
-    )
+    """Write a form as ``urlencode`` does, in half of the time since most of it needs no escape."""
+    return "&".join([f"{_escaped(name)}={_escaped(value)}" for name, value in pairs])
 
 
 def form_pairs(form: str) -> list[tuple[str, str]]:
@@ -348,6 +342,17 @@ def _twice(names: Iterable[str]) -> str | None:
             return name
         known.add(name)
     return None
+
+
+def _metadata(pairs: Iterable[tuple[str, str]]) -> str:
+    """Write a form whose values have ``_PLAIN`` as it is."""
+    return "&".join(
+        [f"{_escaped(name)}={value if _is_plain(value) else quote_plus(value, _PLAIN)}" for name, value in pairs]
+    )
+
+
+def _escaped(text: str) -> str:
+    return text if _needs_no_escape(text) else quote_plus(text)
 
 
 def _unescaped(text: str) -> str:

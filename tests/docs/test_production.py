@@ -67,13 +67,13 @@ def test_requests_of_a_scanner_raise_no_alarm(resources: dict[str, Any], caplog:
     )
     body = b'{"id": "evt_1"}'
     signed = SIGNER.sign(body, time.time(), "")
-    requests = [webhook(body, headers=signed), webhook(b"", path="/.env"), webhook(b"{}", headers=signed)]
     (mount,) = described
-    records = [
-        json.loads(json.dumps(each).replace("mount=%2F&", f"mount={mount}&"))
-        for each in sqs_event(*requests)["Records"]
+    requests = [
+        webhook(body, mount=mount, headers=signed),
+        webhook(b"", mount=mount, path="/.env"),
+        webhook(b"{}", mount=mount, headers=signed),
     ]
-    assert consumer.handle({"Records": records}, Invocation()) == {"batchItemFailures": []}
+    assert consumer.handle(sqs_event(*requests), Invocation()) == {"batchItemFailures": []}
     assert [each["QueueUrl"] for each in sqs.sent] == [urls["UNVERIFIED"]] * 2
     counted = [line.message for line in caplog.records if line.message in ("stored", "unverified", "dead-lettered")]
     assert sorted(counted) == ["stored", "unverified", "unverified"]

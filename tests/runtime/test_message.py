@@ -51,12 +51,23 @@ def test_a_form_is_read_as_the_standard_library_reads_it(form: str) -> None:
 
 
 @given(st.lists(st.tuples(*[st.one_of(st.text("%+&=;C3aA9.~_-é€ "), texts)] * 2)))
-def test_a_form_is_written_as_the_standard_library_writes_and_reads_it(pairs: list[tuple[str, str]]) -> None:
-    written = message.form(pairs)
-    assert written == "&".join(
-        f"{urlencode({name: ''})}{urlencode({'': value}, safe=message._PLAIN)[1:]}" for name, value in pairs
-    )
-    assert parse_qsl(written, keep_blank_values=True) == pairs
+def test_a_form_is_written_as_the_standard_library_writes_it(pairs: list[tuple[str, str]]) -> None:
+    assert message.form(pairs) == urlencode(pairs)
+
+
+@given(webhooks, st.text("%+&=;/:?é ", min_size=1))
+def test_metadata_is_a_form_for_any_reader(webhook: Webhook, id: str) -> None:
+    _, attribute = message.write(webhook._replace(id=id))
+    told = parse_qsl(attribute, keep_blank_values=True, strict_parsing=True)
+    assert dict(told)["id"] == id
+    assert [(name[2:], value) for name, value in told if name.startswith("h.")] == [*webhook.headers.pairs()]
+    assert ";" not in attribute
+
+
+def test_metadata_can_be_read_by_a_person() -> None:
+    _, attribute = message.write(a_webhook(b"", path="/orders", headers={"Accept": "*/*", "Digest": "a=b,c=d; e"}))
+    assert "&path=/orders&url=https://example.com/orders&" in attribute
+    assert "&h.accept=*/*&h.digest=a=b,c=d%3B+e" in attribute
 
 
 @given(
