@@ -22,6 +22,7 @@ from webhook_runtime import Unverified, Webhook
 from webhook_runtime.contract.providers import PROVIDERS
 from webhook_runtime.contract.schemes import scheme_of
 from webhook_runtime.contract.signing import FORM, Request, new_secret, sign, usual
+from webhook_runtime.sources.secrets import NoSecret
 from webhook_runtime.sources.source import Source as Checked
 from webhook_runtime.testing import signed, webhook
 
@@ -92,8 +93,29 @@ def test_any_signed_request_is_verified_under_its_id(name: str, data: st.DataObj
     if usual(scheme).id_header:
         assert found.id == id
     other = sign(scheme, request, new_secret(scheme), at=at, id=id)
-    with pytest.raises(Unverified):
+    with pytest.raises(NoSecret if is_object(secret) else Unverified):
         admitted(description, secret, other, at)
+
+
+def is_object(secret: str) -> bool:
+    """Tell whether a secret is a JSON object, which may miss its ``secret_field``: then no one is told that it is not
+    theirs.
+    """
+    try:
+        return isinstance(json.loads(secret), dict)
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("secret", ["{}", '{"":"","":0}', "[]", '"text"'])
+def test_a_secret_may_be_json_itself(secret: str) -> None:
+    scheme = scheme_of("hmac", {"header": "X-Signature"})
+    description = {"kind": "hmac", "scheme": scheme.described(), "secret": {"arn": "ARN"}}
+    made = sign(scheme, Request(body=b"{}", url=URL), secret, at=10**9, id="")
+    assert admitted(description, secret, made, 10**9).body == b"{}"
+    other = sign(scheme, Request(body=b"{}", url=URL), "other", at=10**9, id="")
+    with pytest.raises(NoSecret if is_object(secret) else Unverified):
+        admitted(description, secret, other, 10**9)
 
 
 @given(fields=st.lists(st.tuples(st.text(min_size=1), st.text())), secret=TEXTS)
