@@ -373,6 +373,7 @@ app.synth()
 """
 
 
+@pytest.mark.slow(8)
 def test_a_direct_integration_may_make_the_calls_of_its_handshake(strict: Emulator, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(GRAPH)
     (tmp_path / "cdk.json").write_text((STRICT / "cdk.json").read_text())

@@ -121,6 +121,7 @@ def test_cdk_nag_finds_nothing_with_the_flags_of_cdk_init(name: str) -> None:
     assert of_cdk_nag(apps.run(name, context=apps.INIT_FLAGS)) == set()
 
 
+@pytest.mark.slow(35)
 def test_checkov_finds_nothing(of_checkov: Mapping[str, set[tuple[str, str, str]]]) -> None:
     assert of_checkov["as they are"] == set()
 
@@ -145,6 +146,7 @@ def test_each_reason_for_cdk_nag_has_a_finding(name: str, checked: Checked) -> N
     assert superfluous == set()
 
 
+@pytest.mark.slow(35)
 def test_each_reason_for_checkov_has_a_finding(
     checked: Checked, of_checkov: Mapping[str, set[tuple[str, str, str]]]
 ) -> None:

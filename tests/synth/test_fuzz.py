@@ -281,7 +281,6 @@ flags_and_regions = {"with_flags": st.booleans(), "region": st.sampled_from([Non
 @examples(150)
 @given(steps=webhooks(), **flags_and_regions)
 @pytest.mark.slow(50)
-@pytest.mark.smoke
 def test_any_arguments_make_a_clean_template_or_are_rejected(
     steps: list[Call], with_flags: bool, region: str | None
 ) -> None:
