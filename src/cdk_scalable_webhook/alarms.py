@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from aws_cdk import Duration, Token
@@ -201,7 +202,7 @@ def _wanted(front: Front, route: Route, options: AlarmOptions, name: str) -> Ite
 
 
 def _of_endpoint(front: Front, route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm]:
-    failures = front.metrics("server_errors", period=Duration.minutes(1))
+    failures = front.metrics("server_errors", period=_minute())
     if not failures:
         for argument in ("not_accepted", "rejected"):
             _require_possible(
@@ -246,7 +247,7 @@ def _at(mount: str) -> str:
 
 
 def _of_queue(route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm]:
-    age = route.queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=Duration.minutes(1))
+    age = route.queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=_minute())
     kept = route.retention
     half = None if kept is None else kept // 2
     if late := _age("behind", options.behind, min(_BEHIND, half or _BEHIND), kept):
@@ -307,7 +308,7 @@ def _of_consumer(route: Route, options: AlarmOptions, name: str) -> Iterator[_Al
     if crashes := _number(options.consumer_errors, _ERRORS):
         yield _Alarm(
             "ConsumerErrors",
-            route.consumer.metric_errors(period=Duration.minutes(1)),
+            route.consumer.metric_errors(period=_minute()),
             crashes,
             3,
             "The consumer crashes, or runs out of time or memory. The end of its log tells which. "
@@ -316,7 +317,7 @@ def _of_consumer(route: Route, options: AlarmOptions, name: str) -> Iterator[_Al
     if throttled := _number(options.consumer_throttled, _THROTTLED):
         yield _Alarm(
             "ConsumerThrottled",
-            route.consumer.metric_throttles(period=Duration.minutes(1)),
+            route.consumer.metric_throttles(period=_minute()),
             throttled,
             5,
             "Lambda has no concurrency left for the consumer: raise the account's quota, or reserve some for it. "
@@ -338,7 +339,7 @@ def _of_dead_letters(route: Route, options: AlarmOptions, name: str) -> Iterator
         yield _Alarm(
             "DeadLetters",
             route.dead_letter_queue.metric_approximate_number_of_messages_visible(
-                statistic="Maximum", period=Duration.minutes(1)
+                statistic="Maximum", period=_minute()
             ),
             letters,
             1,
@@ -349,9 +350,7 @@ def _of_dead_letters(route: Route, options: AlarmOptions, name: str) -> Iterator
     if late := _age("dead_letters_expiring", options.dead_letters_expiring, _notice(route), kept):
         yield _Alarm(
             "DeadLettersExpiring",
-            route.dead_letter_queue.metric_approximate_age_of_oldest_message(
-                statistic="Maximum", period=Duration.minutes(1)
-            ),
+            route.dead_letter_queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=_minute()),
             late,
             1,
             f"A webhook is in the dead-letter queue for {show(late)} or more, and SQS will delete it. Redrive or "
@@ -367,6 +366,11 @@ def _notice(route: Route) -> float | None:
     """
     kept, before = route.dead_letter_retention, 0 if route.queue.fifo else route.retention
     return None if kept is None or before is None else max((kept - before) // 2, kept // 10)
+
+
+@cache  # a call of the CDK
+def _minute() -> Duration:
+    return Duration.minutes(1)
 
 
 def _see(command: str, chapter: str) -> str:

@@ -235,10 +235,12 @@ def _require_no_cache(path: str, stage: apigateway.Stage | None) -> None:
     resource = stage.node.default_child if stage is not None else None
     settings = resource.method_settings if isinstance(resource, apigateway.CfnStage) else None
     # Most stages have no cache. To resolve settings, the CDK is called for each property of each.
-    if isinstance(settings, list) and not any(getattr(each, "caching_enabled", True) for each in settings):
+    if resource is None or (
+        isinstance(settings, list) and not any(getattr(each, "caching_enabled", True) for each in settings)
+    ):
         return
     of_endpoint = ("/*", path, f"{path.rstrip('/')}/{{proxy+}}")
-    for each in (Stack.of(resource).resolve(settings) if resource is not None else None) or []:
+    for each in Stack.of(resource).resolve(settings) or []:
         where = "/" + str(each.get("resourcePath", "")).replace("~1", "/").strip("/")
         if each.get("cachingEnabled") is True and where in of_endpoint:
             raise ValueError(
