@@ -12,12 +12,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import boto3
@@ -28,6 +26,7 @@ from scalable_webhook_cli.local.emulator import running
 from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.processes import end, free_port
 
+from ..runtime.serving import Quiet, Serving
 from ..suite.attacks import Attempts
 from ..suite.patience import SECONDS, http
 from .test_local_aws import LocalAws, zipped
@@ -68,7 +67,7 @@ class Site:
         self.report: Report | None = None
         site = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             protocol_version = "HTTP/1.1"
 
             def do(self) -> None:
@@ -103,27 +102,14 @@ class Site:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, format: str, *args: object) -> None:
-                pass
+        self._server = Serving(Handler, host=host, port=port)
+        self.port = self._server.port
 
-        self.server = ThreadingHTTPServer((host, port), Handler)
-        self.server.daemon_threads = True
+    def close(self) -> None:
+        self._server.close()
 
 
 NOT_FORWARDED = {"content-length", "transfer-encoding", "connection"}
-
-
-@contextmanager
-def site(**options: Any) -> Iterator[Site]:
-    made = Site(**options)
-    thread = Thread(target=made.server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield made
-    finally:
-        made.server.shutdown()
-        made.server.server_close()
-        thread.join()
 
 
 @dataclass
@@ -216,15 +202,15 @@ def browsed(url: str, reporting: Site) -> Report:
 
 
 def from_another_origin(victim: Victim) -> Report:
-    with site() as attacker:
-        origin = f"http://localhost:{attacker.server.server_port}"
+    with closing(Site()) as attacker:
+        origin = f"http://localhost:{attacker.port}"
         targets = [f"http://127.0.0.1:{port}" for port in victim.ports.values()]
         attacker.page = victim.page([*targets, *(url.replace("127.0.0.1", "localhost") for url in targets)], "/report")
         return browsed(f"{origin}/page", attacker)
 
 
 def rebound(victim: Victim, port: int) -> Report:
-    with site(host=BEFORE_REBINDING, port=port, rebound="127.0.0.1") as attacker:
+    with closing(Site(host=BEFORE_REBINDING, port=port, rebound="127.0.0.1")) as attacker:
         origin = f"http://evil.example:{port}"
         attacker.page = victim.page([origin], "/report")
         return browsed(f"{origin}/page", attacker)

@@ -1,9 +1,8 @@
 """``scalable-webhook size``: the table of a database, its recommendation, and the limits of an account."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -12,6 +11,8 @@ from typer.testing import CliRunner
 from scalable_webhook_cli import size, target
 from scalable_webhook_cli.commands import app
 from scalable_webhook_cli.size import Account, Load
+
+from ..runtime.serving import Quiet, Serving
 
 
 def run(*arguments: str) -> list[str]:
@@ -127,46 +128,40 @@ def test_a_load_needs_batches_at_a_time_by_littles_law(rate: float, last: str) -
     assert lines[3].startswith(last)
 
 
-class Aws(ThreadingHTTPServer):
+class Aws:
     """The two calls, as API Gateway and Lambda answer them. It records each request."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
         self.asked: list[str] = []
         self.throttle: dict[str, Any] = {"burstLimit": 5000, "rateLimit": 10000.0}
         self.unreserved = 900
 
-
-class _Answer(BaseHTTPRequestHandler):
-    server: Aws
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.requestline.split()[1])
-        answer: dict[str, Any] = {"throttleSettings": self.server.throttle}
-        if "account-settings" in self.path:
-            limit = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": self.server.unreserved}
-            answer = {"AccountLimit": limit}
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None: ...
+    def answer(self, path: str) -> dict[str, Any]:
+        self.asked.append(path)
+        if "account-settings" in path:
+            limit = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": self.unreserved}
+            return {"AccountLimit": limit}
+        return {"throttleSettings": self.throttle}
 
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    with Aws() as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.02])
-        thread.start()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    made = Aws()
+
+    class Handler(Quiet):
+        def do_GET(self) -> None:
+            body = json.dumps(made.answer(self.requestline.split()[1])).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with closing(Serving(Handler)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         for name, value in {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
             monkeypatch.setenv(name, value)
         target._of_an_account.cache_clear()
-        yield server
-        server.shutdown()
-        thread.join()
+        yield made
     target._of_an_account.cache_clear()
 
 

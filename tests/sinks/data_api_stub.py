@@ -4,14 +4,14 @@ model.
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import botocore.session
 import pg8000.native
 from botocore.validate import ParamValidator
 from postgres_server import PostgresServer
+
+from ..runtime.serving import Quiet, Serving
 
 _OPERATIONS = {"/BatchExecute": "BatchExecuteStatement", "/Execute": "ExecuteStatement"}
 _MAX_REQUEST = 4 * 1024 * 1024
@@ -28,7 +28,7 @@ class DataApiStub:
         self._model = botocore.session.get_session().get_service_model("rds-data")
         stub = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
@@ -43,13 +43,8 @@ class DataApiStub:
                 self.end_headers()
                 self.wfile.write(content)
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self.port: int = self._http.server_address[1]
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+        self._http = Serving(Handler)
+        self.port = self._http.port
 
     def answer(self, path: str, body: bytes) -> tuple[int, str, dict[str, Any]]:
         operation = _OPERATIONS[path]
@@ -79,8 +74,7 @@ class DataApiStub:
         return 200, "", {"updateResults": []} if operation.startswith("Batch") else {"numberOfRecordsUpdated": 0}
 
     def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+        self._http.close()
 
 
 def _decode(request: dict[str, Any]) -> dict[str, Any]:

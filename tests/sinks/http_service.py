@@ -6,8 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler
+
+from ..runtime.serving import Quiet, Serving
 
 Script = Callable[[BaseHTTPRequestHandler], None]
 
@@ -39,14 +40,9 @@ class HttpService:
         self.lock = threading.Lock()
         service = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
-
-            def setup(self) -> None:
-                if tls:
-                    self.request = tls.wrap_socket(self.request, server_side=True)
-                super().setup()
 
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
@@ -80,18 +76,8 @@ class HttpService:
                 self.end_headers()
                 self.wfile.write(content)
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_: Any) -> None:
-                """Some tests are about a client that closes the connection during the TLS handshake."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.port: int = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        self._server = Serving(Handler, tls)
+        self.port = self._server.port
 
     def take(self, request: Request) -> tuple[int, dict[str, str]] | Script:
         self.requests.append(request)
@@ -103,8 +89,7 @@ class HttpService:
         return 200, {}
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
 
 def utf8(value: str) -> str:

@@ -6,10 +6,10 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,6 +26,7 @@ from webhook_runtime.outcome import STORED, Kind, SinkDown
 from webhook_runtime.sinks.http import HttpSink, Signer
 from webhook_runtime.testing import webhook
 
+from ..runtime.serving import Quiet, Serving
 from .certificates import UNTRUSTED, presented
 from .harnesses import HttpHarness, Secrets
 from .http_service import HttpService, Request, Script, utf8
@@ -268,7 +269,7 @@ class TestConnection:
 def impatient(context: ssl.SSLContext, answer: bytes) -> Iterator[int]:
     """Run a TLS service that reads at most 20,000 bytes of a payload."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -281,21 +282,8 @@ def impatient(context: ssl.SSLContext, answer: bytes) -> Iterator[int]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: Any) -> None:
-            """Ignore clients whose connection was closed."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
+    with closing(Serving(Handler, context)) as server:
+        yield server.port
 
 
 class TestRequest:
