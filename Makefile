@@ -35,8 +35,8 @@ locked = sed -n '/^$(1)==/,/[^\\]$$/p' $(2)
 
 # The CDK, jsii and projen use the Node of the environment instead of the machine's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# A synth takes twice as long without bytecode.
-unexport PYTHONDONTWRITEBYTECODE
+# Python reads these when it starts, before a program can ignore them: PYTHONOPTIMIZE would leave out our asserts.
+unexport $(filter PYTHON%,$(filter-out PYTHON,$(.VARIABLES)))
 
 .DEFAULT_GOAL := help
 .PHONY: help environment bench-environment demo pictures faults test test-all check bench hostile docs format generate lock authorities vectors dist dist-alone published release-check release clean

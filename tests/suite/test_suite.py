@@ -54,6 +54,13 @@ def test_this_run_does_not_see_the_variables_of_its_shell() -> None:
     assert not HOSTILE.keys() & os.environ.keys() - {"CDK_VALIDATION", "LANG"}
 
 
+def test_make_passes_no_preference_for_python() -> None:
+    show = ["make", "--silent", "--eval", "show: ; env", "show"]
+    shown = subprocess.run(show, cwd=ROOT, env=os.environ | HOSTILE, capture_output=True, text=True, check=True)
+    assert "MAKELEVEL=1" in shown.stdout.splitlines()
+    assert not re.findall(r"^PYTHON\w+", shown.stdout, re.MULTILINE)
+
+
 def pytest_of(folder: Path, test: str, *options: str) -> "subprocess.Popen[str]":
     """Run a file of tests with the plugins of every run."""
     (folder / "test_it.py").write_text(test)
