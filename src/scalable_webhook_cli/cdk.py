@@ -54,7 +54,7 @@ def run(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         # A group of its own can be ended at once: the CLI, its Node, the app and the app's Node.
         process_group=0,

@@ -101,7 +101,7 @@ def wanting_sdk(assembly: Path) -> set[str]:
 def _wants_sdk(asset: Path) -> bool:
     scripts = [file for ending in ("js", "mjs", "cjs") for file in asset.glob(f"*.{ending}")]
     bundled = (asset / "node_modules" / "@aws-sdk").is_dir()
-    return not bundled and any(_ASKS_FOR_SDK.search(file.read_text(errors="replace")) for file in scripts)
+    return not bundled and any(_ASKS_FOR_SDK.search(file.read_text("utf-8", errors="replace")) for file in scripts)
 
 
 def warnings(assembly: Path) -> list[str]:
@@ -125,7 +125,7 @@ def write(edited: Mapping[Path, Template]) -> None:
     old hash in the manifests, and in the template of a parent, which then changes too.
     """
     for file, template in edited.items():
-        file.write_text(json.dumps(template, indent=1))
+        file.write_text(json.dumps(template, indent=1), "utf-8")
     waiting = list(edited)
     while waiting:
         file = waiting.pop()
@@ -133,9 +133,9 @@ def write(edited: Mapping[Path, Template]) -> None:
         for old in _hashes(file) - {new}:
             for pattern in ("manifest.json", "*.assets.json", "*.template.json"):
                 for other in file.parent.glob(pattern):
-                    text = other.read_text()
+                    text = other.read_text("utf-8")
                     if old in text:
-                        other.write_text(text.replace(old, new))
+                        other.write_text(text.replace(old, new), "utf-8")
                         waiting += [other] if pattern == "*.template.json" else []
 
 
@@ -150,4 +150,4 @@ def _hashes(template: Path) -> set[str]:
 
 
 def _read(file: Path) -> Any:
-    return json.loads(file.read_text())
+    return json.loads(file.read_text("utf-8"))

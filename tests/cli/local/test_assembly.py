@@ -1,5 +1,8 @@
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +106,21 @@ def _path(folder: Path, key: str) -> str:
     return next(
         str(asset["source"]["path"]) for asset in files.values() if asset["destinations"]["d"]["objectKey"] == key
     )
+
+
+def test_an_assembly_is_read_and_written_as_utf_8_in_any_locale(assembly: Path) -> None:
+    manifest = assembly / "a.assets.json"
+    named = json.loads(manifest.read_text("utf-8")) | {"displayName": "Bestellungen für Zoë"}
+    manifest.write_text(json.dumps(named, ensure_ascii=False), "utf-8")
+    program = (
+        "import sys; from pathlib import Path; from scalable_webhook_cli.local import assembly; "
+        "assembly.write({Path(sys.argv[1]): {'Description': 'changed'}})"
+    )
+    ascii = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    template = assembly / "c.nested.template.json"
+    subprocess.run([sys.executable, "-c", program, template], env=os.environ | ascii, check=True)
+    assert json.loads(manifest.read_text("utf-8"))["displayName"] == "Bestellungen für Zoë"
+    assert hashlib.sha256(template.read_bytes()).hexdigest() in manifest.read_text("utf-8")
 
 
 def test_warnings_are_returned_once_with_their_id_wherever_the_cdk_keeps_them(tmp_path: Path) -> None:
