@@ -116,7 +116,9 @@ def test_cdk_nag_finds_nothing(name: str, checked: Checked) -> None:
     assert of_cdk_nag(checked.apps[name]) == set()
 
 
-@pytest.mark.parametrize("name", apps.APPS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow(6)] if name == "maximal" else []) for name in apps.APPS]
+)
 def test_cdk_nag_finds_nothing_with_the_flags_of_cdk_init(name: str) -> None:
     assert of_cdk_nag(apps.run(name, context=apps.INIT_FLAGS)) == set()
 

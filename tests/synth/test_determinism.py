@@ -120,7 +120,6 @@ def test_another_checkout_user_and_run_make_the_same_files(here: list[dict[str, 
 
 
 @pytest.mark.slow(6)
-@pytest.mark.smoke
 def test_the_wheel_makes_the_same_files(here: list[dict[str, str]], tmp_path: Path) -> None:
     apps.install(tmp_path / "site")
     assert assemble(apps.ROOT, tmp_path / "site") == here
@@ -139,7 +138,6 @@ def test_the_compared_files_include_the_drivers(here: list[dict[str, str]]) -> N
 
 
 @pytest.mark.slow(6)
-@pytest.mark.smoke
 def test_another_line_of_run_time_code_changes_every_app(here: list[dict[str, str]], tmp_path: Path) -> None:
     root = checkout(tmp_path / "checkout")
     with (root / "src" / "webhook_runtime" / "message.py").open("a") as file:
