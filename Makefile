@@ -78,8 +78,9 @@ environment: $(READY) $(CHECKOV) $(LAMBDA)/.ready $(NPM)/.ready
 
 bench-environment: $(BENCH)/.ready
 
+# A shell between make and a run would not hand SIGTERM on. So "exec" replaces it, and "env" needs none.
 test: environment
-	$(PYTEST) -m "not slow or smoke"
+	exec $(PYTEST) -m "not slow or smoke"
 
 test-all: environment
 	$(PYTEST)
@@ -90,7 +91,7 @@ check: $(READY) $(NPM)/.ready
 	$(BIN)/mypy src tests tools hatch_build.py .projenrc.py projenrc $(wildcard examples/*.py) $(wildcard benchmarks/*.py)
 	$(BIN)/pyright --pythonpath $(BIN)/python tests/typing/app
 	$(BIN)/lint-imports --no-cache
-	PYTHONPATH=tools $(BIN)/python -m prose
+	env PYTHONPATH=tools $(BIN)/python -m prose
 	$(BIN)/zizmor --quiet --offline --no-progress .github
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
@@ -100,10 +101,10 @@ check: $(READY) $(NPM)/.ready
 	$(BIN)/python tools/generated.py --check
 
 bench: $(BENCH)/.ready $(NPM)/.ready
-	@PYTHONPATH=examples:. $(BENCH)/bin/python benchmarks/bench.py --rounds $(ROUNDS)
+	@env PYTHONPATH=examples:. $(BENCH)/bin/python benchmarks/bench.py --rounds $(ROUNDS)
 
 hostile: $(READY)
-	@PYTHONPATH=. $(BIN)/python benchmarks/hostile.py
+	@env PYTHONPATH=. $(BIN)/python benchmarks/hostile.py
 
 docs: $(READY)
 	@$(BIN)/python tools/docs_site.py
@@ -138,7 +139,7 @@ authorities: $(READY)
 
 # The libraries go into .venv/providers.
 vectors: $(READY)
-	@PYTHONPATH=tools $(BIN)/python -m provider_vectors
+	@env PYTHONPATH=tools $(BIN)/python -m provider_vectors
 
 # With the pinned packages, and without the network.
 dist: $(READY)
@@ -153,7 +154,7 @@ published: $(BACKEND)/.ready
 	@$(BACKEND)/bin/python tools/publish/published.py
 
 release-check: dist $(BACKEND)/.ready
-	@PYTHONPATH=tools:tools/publish:examples $(BIN)/python -m release_check
+	@env PYTHONPATH=tools:tools/publish:examples $(BIN)/python -m release_check
 
 # It keeps the templates, with which a test compares the next version.
 release: $(READY)

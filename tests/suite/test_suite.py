@@ -61,6 +61,34 @@ def test_make_passes_no_preference_for_python() -> None:
     assert not re.findall(r"^PYTHON\w+", shown.stdout, re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["bench", "demo", "docs", "faults", "hostile", "pictures", "release-check", "test", "test-all", "vectors"],
+)
+def test_a_target_hands_sigterm_on_to_its_run(target: str, tmp_path: Path) -> None:
+    """Its environments have a Python of our own, which builds nothing, and otherwise waits."""
+    program = (
+        f'#!/bin/sh\ncase "$*" in tools/build.py*) exit 0;; esac\n'
+        f"echo $$ > {tmp_path}/written\nmv {tmp_path}/written {tmp_path}/pid\nexec sleep 60\n"
+    )
+    environments = []
+    for name in ("VENV", "BENCH", "BACKEND"):
+        environments.append(f"{name}={tmp_path / name}")
+        for folder in (".", "bin", "checkov", "lambda", "npm"):
+            (tmp_path / name / folder).mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / folder / ".ready").touch()
+        (tmp_path / name / "bin" / "python").write_text(program)
+        (tmp_path / name / "bin" / "python").chmod(0o755)
+    with subprocess.Popen(
+        ["make", "--silent", *environments, target], cwd=ROOT, preexec_fn=shell.ignore_no_signal
+    ) as run:
+        wait_for((tmp_path / "pid").exists, SECONDS)
+        begun = psutil.Process(int((tmp_path / "pid").read_text()))
+        run.terminate()
+        assert run.wait(SECONDS) != 0
+    assert not begun.is_running()
+
+
 def pytest_of(folder: Path, test: str, *options: str) -> "subprocess.Popen[str]":
     """Run a file of tests with the plugins of every run."""
     (folder / "test_it.py").write_text(test)
