@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scalable_webhook_cli.signals import interrupt_on_termination
+
 ROOT = Path(__file__).parents[1]
 PAGES, SITE = ROOT / "build" / "docs", ROOT / "build" / "site"
 CONFIGURATION = ROOT / "build" / "zensical.toml"
@@ -94,6 +96,7 @@ def build() -> None:
 
 
 if __name__ == "__main__":
+    interrupt_on_termination()
     stage()
     build()
     here = SITE.relative_to(Path.cwd()) if SITE.is_relative_to(Path.cwd()) else SITE

@@ -89,6 +89,27 @@ def test_a_target_hands_sigterm_on_to_its_run(target: str, tmp_path: Path) -> No
     assert not begun.is_running()
 
 
+def test_a_canceled_check_of_a_release_ends_what_its_command_has_started(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    program = (
+        "import sys\nfrom release_check.rejected import run\n"
+        "from scalable_webhook_cli.signals import interrupt_on_termination\n"
+        "interrupt_on_termination()\n"
+        f"run(['sh', '-c', 'sleep 60 & echo $! > {started}.new; mv {started}.new {started}; wait'])\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "tools")},
+        preexec_fn=shell.ignore_no_signal,
+        stderr=subprocess.DEVNULL,
+    ) as run:
+        wait_for(started.exists, SECONDS)
+        sleeping = psutil.Process(int(started.read_text()))
+        run.terminate()
+        assert run.wait(SECONDS) != 0
+    assert not sleeping.is_running()
+
+
 def pytest_of(folder: Path, test: str, *options: str) -> "subprocess.Popen[str]":
     """Run a file of tests with the plugins of every run."""
     (folder / "test_it.py").write_text(test)

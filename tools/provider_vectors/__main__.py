@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from provider_vectors.cases import CASES, HERE, Case, versions, written
+from scalable_webhook_cli.signals import interrupt_on_termination
 
 ROOT = HERE.parents[1]
 VECTORS = ROOT / "tests" / "providers" / "vectors.json"
@@ -91,6 +92,7 @@ def prove(cases: Sequence[Case], known: dict[str, dict[str, str]]) -> list[str]:
 
 
 def main() -> None:
+    interrupt_on_termination()
     known = versions()
     if "--installed" not in sys.argv:
         install()

@@ -16,6 +16,8 @@ from release_check.environments import Environment, Interpreter
 from release_check.registry import Registry
 from release_check.rejected import ROOT, Rejected
 from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.processes import end, processes_in
+from scalable_webhook_cli.signals import interrupt_on_termination
 
 DIST = ROOT / "dist" / "python"
 STARTED = time.monotonic()
@@ -90,13 +92,16 @@ def check(scratch: Path) -> None:
 
 
 def main() -> None:
-    """Exit with 1 if a check fails."""
+    """Exit with 1 if a check fails. However it ends, no process is left."""
+    interrupt_on_termination()
     os.environ.pop("PYTHONPATH", None)  # it has tools, which an app must not see
     with tempfile.TemporaryDirectory(prefix="release-check-") as folder:
         try:
             check(Path(folder))
         except (Rejected, CliError) as failure:
             sys.exit(f"release-check: FAILED {failure}")
+        finally:
+            end(process.pid for process in processes_in(Path(folder)))
     print(f"release-check: ok in {time.monotonic() - STARTED:.0f} s")
 
 

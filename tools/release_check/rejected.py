@@ -5,6 +5,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scalable_webhook_cli.processes import end
+
 ROOT = Path(__file__).parents[2]
 
 # Variables that must not reach another environment, which would get our packages and our checkout.
@@ -32,17 +34,22 @@ def run(
         Rejected: It failed; the message has its output.
     """
     words = [str(word) for word in command]
-    done = subprocess.run(
+    with subprocess.Popen(
         words,
         cwd=cwd,
         env=env or inherited(),
         umask=umask,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = [line for line in f"{done.stdout}{done.stderr}".splitlines() if not line.startswith("WARNING")]
-        raise Rejected("\n".join([f"{' '.join(words)} ended with {done.returncode}", *said[-_LAST_LINES:]]))
-    return done.stdout
+    ) as running:
+        try:
+            out, errors = running.communicate()
+        except BaseException:  # Ctrl-C
+            end([running.pid])
+            raise
+    if running.returncode:
+        said = [line for line in f"{out}{errors}".splitlines() if not line.startswith("WARNING")]
+        raise Rejected("\n".join([f"{' '.join(words)} ended with {running.returncode}", *said[-_LAST_LINES:]]))
+    return out
