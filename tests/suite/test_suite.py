@@ -92,7 +92,7 @@ def test_a_target_hands_sigterm_on_to_its_run(target: str, tmp_path: Path) -> No
 def test_a_canceled_check_of_a_release_ends_what_its_command_has_started(tmp_path: Path) -> None:
     started = tmp_path / "started"
     program = (
-        "import sys\nfrom release_check.rejected import run\n"
+        "from release_check.rejected import run\n"
         "from scalable_webhook_cli.signals import interrupt_on_termination\n"
         "interrupt_on_termination()\n"
         f"run(['sh', '-c', 'sleep 60 & echo $! > {started}.new; mv {started}.new {started}; wait'])\n"
