@@ -61,6 +61,22 @@ def test_make_passes_no_preference_for_python() -> None:
     assert not re.findall(r"^PYTHON\w+", shown.stdout, re.MULTILINE)
 
 
+def outlives_sigterm(pid: Path, command: list[str], **environment: str) -> bool:
+    """Tell whether the process whose id a command writes into a file outlives the end of the command by SIGTERM."""
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | environment,
+        preexec_fn=shell.ignore_no_signal,
+        stderr=subprocess.DEVNULL,
+    ) as run:
+        wait_for(pid.exists, SECONDS)
+        started = psutil.Process(int(pid.read_text()))
+        run.terminate()
+        assert run.wait(SECONDS) != 0
+    return started.is_running()
+
+
 @pytest.mark.parametrize(
     "target",
     ["bench", "demo", "docs", "faults", "hostile", "pictures", "release-check", "test", "test-all", "vectors"],
@@ -79,14 +95,7 @@ def test_a_target_hands_sigterm_on_to_its_run(target: str, tmp_path: Path) -> No
             (tmp_path / name / folder / ".ready").touch()
         (tmp_path / name / "bin" / "python").write_text(program)
         (tmp_path / name / "bin" / "python").chmod(0o755)
-    with subprocess.Popen(
-        ["make", "--silent", *environments, target], cwd=ROOT, preexec_fn=shell.ignore_no_signal
-    ) as run:
-        wait_for((tmp_path / "pid").exists, SECONDS)
-        begun = psutil.Process(int((tmp_path / "pid").read_text()))
-        run.terminate()
-        assert run.wait(SECONDS) != 0
-    assert not begun.is_running()
+    assert not outlives_sigterm(tmp_path / "pid", ["make", "--silent", *environments, target])
 
 
 def test_a_canceled_check_of_a_release_ends_what_its_command_has_started(tmp_path: Path) -> None:
@@ -97,17 +106,7 @@ def test_a_canceled_check_of_a_release_ends_what_its_command_has_started(tmp_pat
         "interrupt_on_termination()\n"
         f"run(['sh', '-c', 'sleep 60 & echo $! > {started}.new; mv {started}.new {started}; wait'])\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "tools")},
-        preexec_fn=shell.ignore_no_signal,
-        stderr=subprocess.DEVNULL,
-    ) as run:
-        wait_for(started.exists, SECONDS)
-        sleeping = psutil.Process(int(started.read_text()))
-        run.terminate()
-        assert run.wait(SECONDS) != 0
-    assert not sleeping.is_running()
+    assert not outlives_sigterm(started, [sys.executable, "-c", program], PYTHONPATH=str(ROOT / "tools"))
 
 
 def pytest_of(folder: Path, test: str, *options: str) -> "subprocess.Popen[str]":
